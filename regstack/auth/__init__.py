@@ -1,0 +1,1 @@
+"""Primitives of authentication, without I/O."""

@@ -1,0 +1,1 @@
+"""Storage: what a backend is, what it must guarantee, and the kit for SQL ones."""

@@ -1,0 +1,1 @@
+"""Domain values: immutable, one noun a file, without I/O."""

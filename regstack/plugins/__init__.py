@@ -1,0 +1,1 @@
+"""How backends are found, checked and called."""
