@@ -39,6 +39,9 @@ no file.
 
 An unknown or wrong setting stops the start. The message names every wrong setting and shows no value.
 
+A setting marked *not in this version yet* is known and checked, so that one configuration lasts, but
+nothing acts on it; where it would switch something on, the start is refused.
+
 ## Environment
 
 A variable is `REGSTACK_` and the setting's name in upper case; two underscores lead into a section.
@@ -100,8 +103,32 @@ GROUPS = {
 
 SECTIONS: dict[str, type[BaseModel]] = {"email": EmailConfig, "sms": SmsConfig, "oauth": OAuthConfig}
 
-PLANNED: frozenset[str] = frozenset()
+PLANNED = frozenset(
+    """
+    transport trusted_proxy_count mongodb_database mfa_pending_token_ttl_seconds
+    sms_code_length sms_code_ttl_seconds sms_code_max_attempts enable_sms_2fa enable_oauth
+    login_rate_limit login_mfa_confirm_rate_limit register_rate_limit forgot_password_rate_limit
+    reset_password_rate_limit verify_rate_limit resend_verification_rate_limit
+    change_password_rate_limit change_email_rate_limit confirm_email_change_rate_limit
+    delete_account_rate_limit oauth_exchange_rate_limit phone_start_rate_limit
+    phone_confirm_rate_limit phone_disable_rate_limit
+    email.ses_region email.ses_profile email.ses_access_key_id email.ses_secret_access_key
+    sms.backend sms.from_number sms.sns_region sms.twilio_account_sid sms.twilio_auth_token sms.log_bodies
+    oauth.google_client_id oauth.google_client_secret oauth.google_redirect_uri
+    oauth.auto_link_verified_emails oauth.enforce_mfa_on_oauth_signin oauth.state_ttl_seconds
+    oauth.completion_ttl_seconds
+    """.split()  # noqa: SIM905 - forty quoted names would read worse
+)
 """Settings that are read and checked, but that nothing acts on yet; sections with their dot."""
+
+_KINDS: dict[Any, str] = {
+    bool: "switch",
+    int: "whole number",
+    float: "number",
+    str: "text",
+    SecretStr: "secret",
+    Path: "path",
+}
 
 
 def page() -> str:
@@ -137,7 +164,7 @@ def _table(parts: list[Any], heading: str) -> list[str]:
 def _row(name: str, dotted: str, field: FieldInfo) -> str:
     text = field.description or ""
     if dotted in PLANNED:
-        text += " *Has no effect yet.*"
+        text += " *Not in this version yet.*"
     cells = (f"`{name}`", _values(field), _default(field.default), text.replace("|", "\\|"))
     return f"| {' | '.join(cells)} |"
 
@@ -171,7 +198,14 @@ def _kind(annotation: Any) -> str:
         return " or ".join(_kind(part) for part in get_args(annotation) if part is not types.NoneType)
     if get_origin(annotation) is tuple:
         return f"list of {_kind(get_args(annotation)[0])}s"
-    names = {bool: "switch", int: "whole number", float: "number", str: "text", SecretStr: "secret", Path: "path"}
+    names = {
+        bool: "switch",
+        int: "whole number",
+        float: "number",
+        str: "text",
+        SecretStr: "secret",
+        Path: "path",
+    }
     return names[annotation]
 
 

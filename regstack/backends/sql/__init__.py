@@ -1,0 +1,1 @@
+"""The kit for SQL backends: tables, statements, executor, repositories, migrations."""

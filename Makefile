@@ -1,0 +1,59 @@
+# Each target sets up .venv first, once. Another interpreter: make PYTHON=python3.13 demo
+
+PYTHON ?= python3
+# Processes that the tests run in.
+JOBS ?= 2
+
+BIN := .venv/bin
+STAMP := .venv/installed
+PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
+PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
+EXTRAS := sql smtp serve testing
+
+comma := ,
+space := $(subst ,, )
+
+.PHONY: help demo test lint contract bench soak docs constraints clean
+
+help: ## say what the targets do
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## / – /'
+
+demo: $(STAMP) ## run a complete application on http://127.0.0.1:8000 that forgets everything when it stops
+	$(BIN)/regstack serve --demo --outbox build/mail
+
+test: $(STAMP) ## run all tests
+	$(BIN)/pytest -n $(JOBS) --dist worksteal
+
+lint: $(STAMP) ## check style, types and the arrows between the rooms
+	$(BIN)/ruff check && $(BIN)/ruff format --check
+	$(BIN)/mypy && $(BIN)/lint-imports
+
+contract: $(STAMP) ## run the storage contract on every backend
+	$(BIN)/pytest tests/contract -n $(JOBS) --dist worksteal
+
+bench: $(STAMP) ## measure, and print ratios of things measured in the same run
+	$(BIN)/pytest benchmarks -s -p no:xdist
+
+soak: $(STAMP) ## run the long tests too
+	$(BIN)/pytest -m soak
+
+docs: $(STAMP) ## write the generated pages of docs/
+	$(BIN)/python tools/generate_configuration.py
+
+constraints: $(STAMP) ## choose the newest versions of everything and write them down
+	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 \
+	  --custom-compile-command "make constraints" --no-annotate --no-emit-index-url --no-emit-find-links \
+	  $(addprefix --extra ,$(EXTRAS)) --group dev --no-emit-package regstack \
+	  $(addprefix --no-emit-package ,$(notdir $(PLUGINS))) $(PROJECTS) -o constraints.txt
+
+clean: ## remove .venv and everything that tools wrote
+	rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .benchmarks build dist
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(STAMP): $(PROJECTS) constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "regstack needs Python 3.11 or newer, and $(PYTHON) is %s; name another one: make PYTHON=python3.12" % sys.version.split()[0])'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --group dev \
+	  --editable ".[$(subst $(space),$(comma),$(EXTRAS))]" $(addprefix --editable ,$(PLUGINS))
+	@touch $@

@@ -1,0 +1,165 @@
+"""Plays a person's whole way over HTTP, and prints each step.
+
+    make demo                                   # in one terminal
+    .venv/bin/python examples/walkthrough.py    # in another
+
+Needs only the standard library.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import secrets
+import sys
+import time
+from email import message_from_bytes, policy
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+DEADLINE_SECONDS = 20
+OUTBOX = Path(__file__).parents[1] / "build" / "mail"
+"""Where `make demo` puts a copy of each mail."""
+
+
+class Unexpected(Exception):
+    """The server did not answer as it should."""
+
+
+class Server:
+    """The JSON routes of a running application."""
+
+    def __init__(self, base_url: str) -> None:
+        self._api = f"{base_url.rstrip('/')}/api/auth"
+        self._step = 0
+
+    def call(
+        self, told: str, route: str, body: dict[str, Any] | None = None, *, token: str = "", expect: int = 200
+    ) -> Any:
+        """Send one request, print it, and give the answer's body.
+
+        Raises:
+            Unexpected: the status is another than `expect`.
+        """
+        method, path = route.split()
+        request = Request(f"{self._api}{path}", method=method)  # noqa: S310 - the caller's own server
+        request.add_header("Accept", "application/json")
+        if token:
+            request.add_header("Authorization", f"Bearer {token}")
+        if body is not None:
+            request.add_header("Content-Type", "application/json")
+            request.data = json.dumps(body).encode()
+        try:
+            with urlopen(request, timeout=DEADLINE_SECONDS) as response:  # noqa: S310
+                status, answer = response.status, json.load(response)
+        except HTTPError as error:
+            status, answer = error.code, json.load(error)
+        self._step += 1
+        print(f"{self._step:2}. {told}\n      {method} {path} → {status} {HTTPStatus(status).phrase}")
+        if status != expect:
+            raise Unexpected(f"{method} {path} answered {status}, not {expect}: {answer}")
+        return answer
+
+
+class Mailbox:
+    """The mails that a demo server writes into a folder, one file each."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._read: set[Path] = set(folder.glob("*.eml"))
+
+    def token(self, recipient: str) -> str:
+        """Wait for the next mail to `recipient` with a link, and give the token in the link.
+
+        Raises:
+            Unexpected: none came within the deadline.
+        """
+        end = time.monotonic() + DEADLINE_SECONDS
+        while time.monotonic() < end:
+            for path in sorted(set(self._folder.glob("*.eml")) - self._read):
+                self._read.add(path)
+                mail = message_from_bytes(path.read_bytes(), policy=policy.default)
+                body = mail.get_body(("plain",))
+                found = re.search(r"token=([\w.~-]+)", body.get_content() if body else "")
+                if found and recipient in str(mail["To"]):
+                    print(f"      a mail to {recipient}: “{mail['Subject']}”")
+                    return found[1]
+            time.sleep(0.05)
+        raise Unexpected(f"no mail with a link came to {recipient} in {self._folder}")
+
+
+def walk(server: Server, mailbox: Mailbox) -> None:
+    """Register, confirm, sign in, sign out, recover, move to another address, leave."""
+    name = f"walk-{secrets.token_hex(4)}"
+    email, moved = f"{name}@example.com", f"{name}-new@example.com"
+    first, second, third = (secrets.token_urlsafe(16) for _ in range(3))
+
+    server.call(
+        "Register", "POST /register", {"email": email, "password": first, "full_name": "Wendy"}, expect=201
+    )
+    login = {"email": email, "password": first}
+    server.call("Sign in too early: the address is not confirmed", "POST /login", login, expect=403)
+    token = mailbox.token(email)
+    server.call("Confirm the address", "POST /verify", {"token": token})
+    server.call("The link works once", "POST /verify", {"token": token}, expect=400)
+
+    server.call("A wrong password", "POST /login", {"email": email, "password": "not-it"}, expect=401)
+    access = server.call("Sign in", "POST /login", login)["access_token"]
+    me = server.call("Be recognised", "GET /me", token=access)
+    print(f"      {me['full_name']}, {me['email']}")
+
+    body = {"current_password": first, "new_password": second}
+    newer = server.call("Change the password", "POST /change-password", body, token=access)["access_token"]
+    server.call("The earlier token is dead", "GET /me", token=access, expect=401)
+    server.call("The fresh one works", "GET /me", token=newer)
+    server.call("Sign out", "POST /logout", token=newer)
+    server.call("The token is dead", "GET /me", token=newer, expect=401)
+
+    server.call("Forget the password", "POST /forgot-password", {"email": email}, expect=202)
+    server.call(
+        "An unknown address gets the same answer",
+        "POST /forgot-password",
+        {"email": f"nobody-{name}@example.com"},
+        expect=202,
+    )
+    body = {"token": mailbox.token(email), "new_password": third}
+    server.call("Set a new one with the mailed link", "POST /reset-password", body)
+    server.call("The link works once", "POST /reset-password", body, expect=400)
+    server.call("The old one is refused", "POST /login", {"email": email, "password": second}, expect=401)
+    access = server.call("Sign in with the new one", "POST /login", {"email": email, "password": third})[
+        "access_token"
+    ]
+
+    body = {"new_email": moved, "current_password": third}
+    server.call("Move to another address", "POST /change-email", body, token=access, expect=202)
+    server.call("Confirm it", "POST /confirm-email-change", {"token": mailbox.token(moved)})
+    server.call("The earlier token is dead", "GET /me", token=access, expect=401)
+    access = server.call("Sign in with the new address", "POST /login", {"email": moved, "password": third})[
+        "access_token"
+    ]
+
+    server.call("Delete the account", "DELETE /account", {"current_password": third}, token=access)
+    server.call("Nobody is there any more", "POST /login", {"email": moved, "password": third}, expect=401)
+
+
+def main() -> int:
+    """Read the arguments and walk."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--url", default="http://127.0.0.1:8000", help="the running application")
+    parser.add_argument("--outbox", type=Path, default=OUTBOX, help="folder that it writes its mails to")
+    arguments = parser.parse_args()
+    try:
+        walk(Server(arguments.url), Mailbox(arguments.outbox))
+    except (Unexpected, OSError) as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    print("\nEverything answered as it should.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

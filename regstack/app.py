@@ -1,0 +1,331 @@
+"""`RegStack` wires one instance together; the only place that knows all parts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+
+from regstack.auth.clock import SystemClock
+from regstack.auth.keys import KeyRing
+from regstack.auth.password_policy import PasswordPolicy
+from regstack.auth.passwords import PRESETS, Argon2Parameters, PasswordHasher
+from regstack.auth.tokens import JwtCodec
+from regstack.config.schema import RegStackConfig
+from regstack.email.composer import MailComposer
+from regstack.email.factory import make_email_service
+from regstack.errors import ConfigurationError
+from regstack.routers.api import api_router
+from regstack.routers.dependencies import Dependencies
+from regstack.services.accounts import Accounts
+from regstack.services.administration import Administration
+from regstack.services.background import BackgroundQueue
+from regstack.services.email_change import EmailChange
+from regstack.services.events import EventHooks
+from regstack.services.lockout import Lockout
+from regstack.services.login import Login
+from regstack.services.mailer import Mailer
+from regstack.services.notices import Notices
+from regstack.services.passwords import Passwords
+from regstack.services.reauthentication import Reauthentication
+from regstack.services.registration import Registration
+from regstack.services.services import Services
+from regstack.services.sessions import Sessions
+from regstack.sms.null import NullSmsService
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from fastapi import APIRouter
+    from starlette.staticfiles import StaticFiles
+
+    from regstack.auth.clock import Clock
+    from regstack.backends.base import Backend, SchemaReport
+    from regstack.backends.protocols import (
+        MfaCodeRepoProtocol,
+        OAuthIdentityRepoProtocol,
+        OAuthStateRepoProtocol,
+    )
+    from regstack.email.service import EmailService
+    from regstack.models.user import User
+    from regstack.services.events import Handler
+    from regstack.sms.service import SmsService
+
+H = TypeVar("H", bound="Callable[..., Any]")
+
+MAIL_WORKERS = 4
+"""Mails that one instance sends at the same time."""
+
+
+class RegStack:
+    """User accounts, in one database, for one application.
+
+    The constructor does no I/O and starts nothing; connections are made at first use. Two
+    instances share nothing, unless they are given the same backend.
+
+    Args:
+        config: the settings; without them `RegStackConfig.load()`.
+        backend: storage, if not the plugin that `config.database_url` names. One that is passed
+            in is not closed by `aclose`.
+        clock: where the time comes from.
+        email_service: the mail transport, if not the one that `config.email` names.
+        mail_composer: what words mails, if not the shipped templates.
+        sms_service: the text-message transport.
+
+    Attributes:
+        config: the settings.
+        clock: the clock.
+        backend: the storage.
+        users, pending, blacklist, attempts, mfa_codes, oauth_identities, oauth_states: its
+            repositories; one that the backend lacks raises `UnsupportedCapability`.
+        password_hasher: hashes and checks passwords off the event loop.
+        jwt: signs and checks tokens.
+        lockout: counts guesses.
+        email: the mail transport.
+        sms: the text-message transport.
+        mail: words mails.
+        hooks: events and their handlers; `on` registers one.
+        deps: FastAPI dependencies: `current_user()`, `current_user_optional()`, `current_admin()`.
+        services: the use cases behind the routes.
+
+    Raises:
+        ConfigurationError: settings are missing or contradict each other.
+        PluginError: no usable plugin takes the database URL.
+    """
+
+    def __init__(
+        self,
+        config: RegStackConfig | None = None,
+        backend: Backend | None = None,
+        clock: Clock | None = None,
+        email_service: EmailService | None = None,
+        mail_composer: MailComposer | None = None,
+        sms_service: SmsService | None = None,
+    ) -> None:
+        self.config = config = config if config is not None else RegStackConfig.load()
+        self.clock = clock = clock if clock is not None else SystemClock()
+        keys = _key_ring(config)
+        _refuse_what_is_not_built(config)
+
+        self._owns_backend = backend is None
+        self.backend = backend if backend is not None else _create_backend(config, clock)
+        self.users = self.backend.users
+        self.pending = self.backend.pending
+        self.blacklist = self.backend.blacklist
+        self.attempts = self.backend.attempts
+
+        self.password_hasher = _password_hasher(config)
+        self.jwt = JwtCodec(keys, clock, algorithm=config.jwt_algorithm, audience=config.jwt_audience)
+        self.lockout = Lockout(self.attempts, keys, clock, config)
+
+        self.sms = sms_service if sms_service is not None else NullSmsService()
+        self.mail = mail_composer if mail_composer is not None else MailComposer(config)
+        self._template_dirs = list(config.extra_template_dirs)
+        self._mail_queue = BackgroundQueue(
+            name="mail", capacity=config.email.queue_size, workers=MAIL_WORKERS
+        )
+        self._background = BackgroundQueue(name="background", capacity=config.background_queue_size)
+        self._event_queue = BackgroundQueue(name="events", capacity=config.background_queue_size)
+        self._mailer = Mailer(
+            self._mail_queue,
+            email_service if email_service is not None else make_email_service(config.email),
+            config.email,
+        )
+        self.hooks = EventHooks(self._event_queue)
+        self.services = self._make_services()
+        self.deps = Dependencies(self.services.sessions)
+
+    def _make_services(self) -> Services:
+        config, clock, hooks, users = self.config, self.clock, self.hooks, self.users
+        policy, notices = PasswordPolicy(), Notices(self.mail, self._mailer)
+        hasher, background = self.password_hasher, self._background
+        ttl = timedelta(seconds=config.jwt_ttl_seconds)
+        sessions = Sessions(users, self.blacklist, self.jwt, hooks, ttl=ttl)
+        again = Reauthentication(hasher, self.lockout)
+        return Services(
+            registration=Registration(
+                users, self.pending, hasher, policy, notices, background, hooks, clock, config
+            ),
+            login=Login(users, hasher, sessions, self.lockout, hooks, clock, config),
+            sessions=sessions,
+            passwords=Passwords(
+                users,
+                hasher,
+                policy,
+                again,
+                sessions,
+                self.lockout,
+                notices,
+                background,
+                hooks,
+                clock,
+                config,
+            ),
+            email_change=EmailChange(users, again, notices, background, hooks, clock, config),
+            accounts=Accounts(users, again, hooks),
+            administration=Administration(users, self.pending, hooks),
+        )
+
+    @property
+    def mfa_codes(self) -> MfaCodeRepoProtocol:
+        """The backend's repository of one-time codes."""
+        return self.backend.mfa_codes
+
+    @property
+    def oauth_identities(self) -> OAuthIdentityRepoProtocol:
+        """The backend's repository of external identities."""
+        return self.backend.oauth_identities
+
+    @property
+    def oauth_states(self) -> OAuthStateRepoProtocol:
+        """The backend's repository of authorisation flows."""
+        return self.backend.oauth_states
+
+    @property
+    def email(self) -> EmailService:
+        """The mail transport."""
+        return self._mailer.service
+
+    @cached_property
+    def router(self) -> APIRouter:
+        """The JSON routes, to be mounted at `config.api_prefix`."""
+        return api_router(self.services, self.deps, self.config)
+
+    @cached_property
+    def ui_router(self) -> APIRouter:
+        """The pages, to be mounted at `config.ui_prefix`; needs `enable_ui_router`.
+
+        Raises:
+            ConfigurationError: the pages are switched off.
+        """
+        from regstack.ui.pages import ui_router  # noqa: PLC0415 - only those who show pages load them
+
+        if not self.config.enable_ui_router:
+            raise ConfigurationError("the pages are switched off; set enable_ui_router = true")
+        return ui_router(self.services, self.config, self._template_dirs)
+
+    @cached_property
+    def static_files(self) -> StaticFiles:
+        """Stylesheet of the pages, an ASGI application to be mounted at `config.static_prefix`."""
+        from regstack.ui.assets import static_files  # noqa: PLC0415 - only those who show pages load them
+
+        return static_files()
+
+    async def install_schema(self) -> SchemaReport:
+        """Bring the schema up to date; safe from many processes at once, on every start."""
+        return await self.backend.install_schema()
+
+    async def aclose(self) -> None:
+        """Send what is queued, within ten seconds, and close what this instance opened."""
+        for queue in (self._background, self._event_queue, self._mail_queue):
+            await queue.aclose()
+        self.password_hasher.close()
+        await self._mailer.aclose()
+        if self._owns_backend:
+            await self.backend.aclose()
+
+    async def drain(self, seconds: float = 10.0) -> bool:
+        """Wait until all work after the answers is done: mails sent, handlers run.
+
+        For tests and scripts. Says whether everything was done in time.
+        """
+        queues = (self._background, self._event_queue, self._mail_queue)
+        return all([await queue.join(seconds) for queue in queues])
+
+    async def bootstrap_admin(self, email: str, password: str) -> User:
+        """Make sure that there is an administrator with this address.
+
+        An account that exists is promoted and keeps its password; may run on every start.
+
+        Raises:
+            InvalidEmail: mail cannot be sent to the address.
+            PasswordRejected: the password breaks the policy.
+        """
+        return await self.services.registration.create_superuser(email, password)
+
+    async def promote_pending(self, email: str) -> User | None:
+        """Confirm a pending registration without its mail; None where there is none."""
+        return await self.services.registration.promote(email)
+
+    def add_template_dir(self, path: str | Path) -> None:
+        """Put a folder of templates before all others."""
+        self.mail.add_template_dir(path)
+        self._template_dirs.insert(0, Path(path))
+
+    def set_email_backend(self, service: EmailService) -> None:
+        """Replace the mail transport."""
+        self._mailer.service = service
+
+    def set_sms_backend(self, service: SmsService) -> None:
+        """Replace the text-message transport."""
+        self.sms = service
+
+    @overload
+    def on(self, event: str) -> Callable[[H], H]: ...
+    @overload
+    def on(self, event: str, handler: Handler) -> Handler: ...
+    def on(self, event: str, handler: Handler | None = None) -> Any:
+        """Call `handler` with keyword arguments after each `event`; also a decorator.
+
+        Raises:
+            ConfigurationError: there is no such event.
+        """
+        return self.hooks.on(event, handler)
+
+    async def __aenter__(self) -> Self:
+        await self.install_schema()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+
+def _key_ring(config: RegStackConfig) -> KeyRing:
+    if config.jwt_secret is None:
+        raise ConfigurationError(
+            "jwt_secret is not set; run `regstack init`, or set REGSTACK_JWT_SECRET to the output of "
+            "`openssl rand -base64 48`"
+        )
+    return KeyRing(
+        config.jwt_secret.get_secret_value(),
+        [secret.get_secret_value() for secret in config.jwt_secret_previous],
+    )
+
+
+def _create_backend(config: RegStackConfig, clock: Clock) -> Backend:
+    from regstack.plugins.registry import PluginRegistry  # noqa: PLC0415 - not needed with a backend passed in
+
+    return PluginRegistry.discover().create_backend(config, clock)
+
+
+def _password_hasher(config: RegStackConfig) -> PasswordHasher:
+    preset = PRESETS[config.password_hash_preset]
+    parameters = Argon2Parameters(
+        memory_kib=config.password_hash_memory_kib or preset.memory_kib,
+        time_cost=config.password_hash_time_cost or preset.time_cost,
+        parallelism=config.password_hash_parallelism or preset.parallelism,
+    )
+    return PasswordHasher(
+        parameters, threads=config.password_hash_threads, queue_size=config.password_hash_queue_size
+    )
+
+
+def _refuse_what_is_not_built(config: RegStackConfig) -> None:
+    """A switch that would do nothing is an error, not a surprise."""
+    wanted = {
+        "enable_sms_2fa": config.enable_sms_2fa,
+        "enable_oauth": config.enable_oauth,
+        'sms.backend = "sns" or "twilio"': config.sms.backend != "null",
+    }
+    limits = [name for name in type(config).model_fields if name.endswith("_rate_limit")]
+    wanted |= {name: getattr(config, name) is not None for name in limits}
+    for name, is_wanted in wanted.items():
+        if is_wanted:
+            raise ConfigurationError(f"{name} is not part of this version yet; leave it at its default")

@@ -1,0 +1,245 @@
+"""The one way from repositories to the driver.
+
+::
+
+    Queries            fetch_one, fetch_all, execute
+    ├── Executor       each statement by itself, in autocommit; and transaction()
+    └── Transaction    all or nothing; and lock()
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from regstack.backends.sql.statement import Statement
+from regstack.errors import BackendError, BackendTimeout, BackendUnavailable, Conflict, InvalidText
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from sqlalchemy.engine import Dialect
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from regstack.backends.sql.statement import Clause
+
+T = TypeVar("T")
+
+_MAX_TRIES_UNAVAILABLE = 3
+_SHORTEST_PAUSE_SECONDS = 0.002
+_LONGEST_PAUSE_SECONDS = 0.1
+_SHARE_FOR_REPEATS = 0.9
+
+
+class Locked(BackendTimeout):
+    """Somebody else holds the lock, and nothing was done: safe to repeat until the deadline."""
+
+
+class ConstraintViolation(Conflict):
+    """A constraint refused the change; repositories turn it into the conflict's own error."""
+
+
+class UniqueViolation(ConstraintViolation):
+    """A value is taken.
+
+    Attributes:
+        constraint: the constraint's name where the server tells it, else the column's
+            (`table.column`, the first where there are several).
+    """
+
+    def __init__(self, constraint: str) -> None:
+        self.constraint = constraint
+        super().__init__("a value that must be unique is taken")
+
+
+class ForeignKeyViolation(ConstraintViolation):
+    """A row refers to one that does not exist."""
+
+    def __init__(self) -> None:
+        super().__init__("the row that this one refers to does not exist")
+
+
+class Queries(ABC):
+    """Runs prepared statements with named parameters; rows are lists, read by position."""
+
+    async def fetch_one(self, statement: Statement, **parameters: Any) -> list[Any] | None:
+        """Run a statement; give its first row, if there is one."""
+        rows = await self.fetch_rows(statement, statement.arguments(parameters))
+        return statement.row(rows[0]) if rows else None
+
+    async def fetch_all(self, statement: Statement, **parameters: Any) -> list[list[Any]]:
+        """Run a statement; give all its rows."""
+        rows = await self.fetch_rows(statement, statement.arguments(parameters))
+        return [statement.row(row) for row in rows]
+
+    async def execute(self, statement: Statement, **parameters: Any) -> int:
+        """Run a statement without rows; give how many it changed."""
+        return await self.run(statement, statement.arguments(parameters))
+
+    @abstractmethod
+    async def fetch_rows(self, statement: Statement, arguments: tuple[Any, ...]) -> Sequence[Sequence[Any]]:
+        """Run a statement with the driver's arguments; give the driver's rows."""
+
+    @abstractmethod
+    async def run(self, statement: Statement, arguments: tuple[Any, ...]) -> int:
+        """Run a statement with the driver's arguments; give how many rows it changed."""
+
+
+class Transaction(Queries):
+    """Statements that happen together or not at all."""
+
+    @abstractmethod
+    async def lock(self, name: str) -> None:
+        """Wait until no other transaction holds the lock of this name, then hold it to the end."""
+
+
+class Executor(Queries):
+    """Runs statements within a deadline, repeats what is safe to repeat, and translates errors.
+
+    A subclass says how one statement (`raw_rows`, `raw_count`) and one transaction
+    (`raw_transaction`) are run, and what the driver's errors mean (`translate`).
+
+    Args:
+        dialect: compiles statements; needs positional parameters.
+        timeout: deadline of one operation, in seconds.
+    """
+
+    def __init__(self, dialect: Dialect, *, timeout: float) -> None:
+        self.dialect = dialect
+        self.timeout = timeout
+
+    def prepare(self, clause: Clause) -> Statement:
+        """Compile a statement; done once, when a repository is made."""
+        return Statement(clause, self.dialect)
+
+    async def fetch_rows(self, statement: Statement, arguments: tuple[Any, ...]) -> Sequence[Sequence[Any]]:  # noqa: D102
+        return await self.within_deadline(
+            lambda: self.raw_rows(statement, arguments), repeatable=not statement.writes
+        )
+
+    async def run(self, statement: Statement, arguments: tuple[Any, ...]) -> int:  # noqa: D102
+        return await self.within_deadline(
+            lambda: self.raw_count(statement, arguments), repeatable=not statement.writes
+        )
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Run what is inside together or not at all, within one deadline.
+
+        It is committed at the end of the block, and rolled back where the block raises or is
+        cancelled.
+        """
+        try:
+            async with asyncio.timeout(self.timeout), self.raw_transaction() as transaction:
+                yield transaction
+        except Exception as error:
+            self._raise(error)
+
+    async def within_deadline(self, once: Callable[[], Awaitable[T]], *, repeatable: bool) -> T:
+        """Run `once`, again while that is safe, at most until the deadline.
+
+        Args:
+            once: one attempt.
+            repeatable: it may run twice even if the first attempt's end is not known.
+
+        Raises:
+            BackendError: a translated driver error; `BackendTimeout` at the deadline.
+        """
+        try:
+            async with asyncio.timeout(self.timeout):
+                return await self.repeated(once, repeatable=repeatable)
+        except TimeoutError as error:
+            self._raise(error)
+
+    async def repeated(self, once: Callable[[], Awaitable[T]], *, repeatable: bool) -> T:
+        """Run `once`, again while that is safe; stops by itself shortly before the deadline."""
+
+        async def attempt() -> T:
+            try:
+                return await once()
+            except Exception as error:
+                self._raise(error)
+
+        try:
+            return await attempt()
+        except (Locked, BackendUnavailable) as error:
+            if not _may_repeat(error, repeatable):
+                raise
+
+        from tenacity import (  # noqa: PLC0415 - only where something went wrong
+            AsyncRetrying,
+            RetryCallState,
+            retry_if_exception,
+            stop_before_delay,
+            wait_random_exponential,
+        )
+
+        def unavailable(state: RetryCallState) -> bool:
+            error = state.outcome.exception() if state.outcome else None
+            return not isinstance(error, Locked) and state.attempt_number + 1 >= _MAX_TRIES_UNAVAILABLE
+
+        pause = wait_random_exponential(
+            multiplier=_SHORTEST_PAUSE_SECONDS, min=_SHORTEST_PAUSE_SECONDS, max=_LONGEST_PAUSE_SECONDS
+        )
+        retrying = AsyncRetrying(
+            wait=pause,
+            stop=stop_before_delay(self.timeout * _SHARE_FOR_REPEATS) | unavailable,
+            retry=retry_if_exception(lambda error: _may_repeat(error, repeatable)),
+            reraise=True,
+        )
+        await asyncio.sleep(_SHORTEST_PAUSE_SECONDS)
+        return await retrying(attempt)
+
+    def _raise(self, error: Exception) -> NoReturn:
+        seen = self.translated(error)
+        if seen is error:
+            raise error
+        original = getattr(error, "orig", None) or error
+        raise seen from original.__cause__ or original
+
+    def translated(self, error: Exception) -> Exception:
+        """Give the error of `regstack.errors` that a caller sees in place of `error`."""
+        if isinstance(error, TimeoutError):
+            return BackendTimeout(f"the database did not answer for {self.timeout:g} s (db_timeout_seconds)")
+        if isinstance(error, UnicodeEncodeError):
+            return InvalidText()
+        return self.translate(error) or error
+
+    @abstractmethod
+    def translate(self, error: Exception) -> BackendError | None:
+        """Say what a driver's error means; None for an error that is not the driver's.
+
+        `Locked` where nothing was done and a repeat is safe, `BackendUnavailable` with
+        `outcome_unknown` where a write may have been committed, `UniqueViolation`,
+        `ForeignKeyViolation`, or a plain `BackendError`.
+        """
+
+    @abstractmethod
+    async def raw_rows(self, statement: Statement, arguments: tuple[Any, ...]) -> Sequence[Sequence[Any]]:
+        """Run one statement in autocommit, once; the driver's errors may escape."""
+
+    @abstractmethod
+    async def raw_count(self, statement: Statement, arguments: tuple[Any, ...]) -> int:
+        """Run one statement in autocommit, once; the driver's errors may escape."""
+
+    @abstractmethod
+    def raw_transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """Open a transaction that may write; the driver's errors may escape."""
+
+    @abstractmethod
+    def migration(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Open a transaction for changes of the schema, which excludes other ones."""
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Close what this executor opened."""
+
+
+def _may_repeat(error: BaseException, repeatable: bool) -> bool:  # noqa: FBT001
+    if isinstance(error, Locked):
+        return True
+    return isinstance(error, BackendUnavailable) and (repeatable or not error.outcome_unknown)
+

@@ -1,0 +1,67 @@
+"""A statement, compiled once for one dialect."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from sqlalchemy.engine import Dialect
+    from sqlalchemy.sql import Delete, Insert, Select, Update
+    from sqlalchemy.types import TypeEngine
+
+    Clause = Select[Any] | Insert | Update | Delete
+
+
+class Statement:
+    """SQL text, the way from named parameters to the driver's arguments, and back from its rows.
+
+    Args:
+        clause: a Core statement whose parameters are `bindparam`s.
+        dialect: one with positional parameters.
+
+    Attributes:
+        sql: what the driver gets.
+        writes: it may change rows.
+    """
+
+    __slots__ = ("_arguments", "_converters", "sql", "writes")
+
+    def __init__(self, clause: Clause, dialect: Dialect) -> None:
+        compiled = clause.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+        self.sql = compiled.string
+        self.writes = not clause.is_select
+        arguments = []
+        for name in compiled.positiontup or ():  # type: ignore[attr-defined]
+            parameter = compiled.binds[name]  # type: ignore[attr-defined]
+            process = _implementation(parameter.type, dialect).bind_processor(dialect)
+            if parameter.required:
+                arguments.append((parameter.key, None, process))
+            else:
+                value = parameter.effective_value
+                arguments.append((None, value if process is None else process(value), None))
+        self._arguments: tuple[tuple[str | None, Any, Callable[[Any], Any] | None], ...] = tuple(arguments)
+        columns = clause.exported_columns
+        converters = [_implementation(column.type, dialect).result_processor(dialect, None) for column in columns]
+        self._converters = [(at, convert) for at, convert in enumerate(converters) if convert is not None]
+
+    def arguments(self, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Give the driver's arguments for named parameters."""
+        return tuple(
+            [
+                constant if key is None else parameters[key] if process is None else process(parameters[key])
+                for key, constant, process in self._arguments
+            ]
+        )
+
+    def row(self, raw: Sequence[Any]) -> list[Any]:
+        """Turn the driver's row into Python values, by position."""
+        values = list(raw)
+        for at, convert in self._converters:
+            values[at] = convert(values[at])
+        return values
+
+
+def _implementation(type_: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
+    return type_.dialect_impl(dialect)

@@ -1,0 +1,77 @@
+"""A complete application around one `RegStack`, for `regstack serve`."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+from starlette.responses import JSONResponse, RedirectResponse
+
+from regstack.app import RegStack
+from regstack.config.schema import RegStackConfig
+from regstack.errors import BackendError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from regstack.email.service import EmailService
+
+RETRY_AFTER_SECONDS = "5"
+
+
+def build_application(
+    config: RegStackConfig,
+    *,
+    email_service: EmailService | None = None,
+    on_start: Callable[[RegStack], Awaitable[None]] | None = None,
+) -> FastAPI:
+    """Mount everything that the settings switch on, beside `/docs` and `/healthz`.
+
+    Args:
+        config: the settings.
+        email_service: the mail transport, if not the one that `config.email` names.
+        on_start: called once the schema is up to date, before the first request.
+
+    Raises:
+        ConfigurationError: settings are missing or contradict each other.
+        PluginError: no usable plugin takes the database URL.
+    """
+    rs = RegStack(config=config, email_service=email_service)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with rs:
+            if on_start is not None:
+                await on_start(rs)
+            yield
+
+    app = FastAPI(title=config.app_name, lifespan=lifespan)
+    app.include_router(rs.router, prefix=config.api_prefix)
+    entrance = "/docs"
+    if config.enable_ui_router:
+        app.include_router(rs.ui_router, prefix=config.ui_prefix)
+        app.mount(config.static_prefix, rs.static_files, name="regstack-static")
+        entrance = f"{config.ui_prefix}/login"
+
+    @app.get("/", include_in_schema=False)
+    async def enter() -> RedirectResponse:
+        return RedirectResponse(entrance, status_code=303)
+
+    @app.get("/healthz", include_in_schema=False)
+    async def health() -> JSONResponse:
+        """Say whether the database answers."""
+        try:
+            await rs.backend.ping()
+        except BackendError:
+            return JSONResponse(
+                {"status": "unavailable"}, status_code=503, headers={"Retry-After": RETRY_AFTER_SECONDS}
+            )
+        return JSONResponse({"status": "ok"})
+
+    return app
+
+
+def from_environment() -> FastAPI:
+    """Build the application of the settings files that the environment names; for worker processes."""
+    return build_application(RegStackConfig.load())

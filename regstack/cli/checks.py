@@ -1,0 +1,186 @@
+"""What `regstack doctor` looks at; each check says what it found and what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from regstack.auth.clock import SystemClock
+from regstack.auth.passwords import PRESETS
+from regstack.cli.backend_listing import lenient_registry
+from regstack.cli.check import FAILED, OK, WARNING, Check
+from regstack.cli.mail_check import check_mail
+from regstack.config.loader import DEFAULT_SECRETS, find_file
+from regstack.errors import RegStackError
+from regstack.plugins.record import PluginState
+from regstack.plugins.redaction import without_secrets
+from regstack.plugins.registry import STRICT_VARIABLE, is_strict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from regstack.backends.base import Backend
+    from regstack.cli.settings_files import SettingsFiles
+    from regstack.config.schema import RegStackConfig
+    from regstack.plugins.registry import PluginRegistry
+
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+
+FEWEST_DIFFERENT_CHARACTERS = 10
+"""Of 10,000 random keys of 32 hexadecimal digits one has fewer."""
+
+LEAST_MEMORY_KIB = 7 * 1024
+LEAST_MEMORY_TIMES_PASSES = 35 * 1024
+"""The weakest of the equivalent Argon2id settings of OWASP's Password Storage Cheat Sheet."""
+
+BACKEND_DEADLINE_SECONDS = 30
+"""For a plugin that does not keep the deadlines of the settings."""
+
+
+async def all_checks(files: SettingsFiles) -> list[Check]:
+    """Run every check; those that need settings only where the settings can be read."""
+    registry = lenient_registry()
+    try:
+        config = files.load()
+    except RegStackError as error:
+        broken = Check(
+            "configuration", FAILED, str(error), "Correct the settings, or write them with `regstack init`."
+        )
+        return [broken, *_plugins(registry)]
+    return [
+        Check("configuration", OK, f"{config.app_name}, {len(type(config).model_fields)} settings"),
+        _secret(config),
+        *_secrets_file(files),
+        _base_url(config),
+        _hashing(config),
+        *_limits(config),
+        *_plugins(registry),
+        *await _database(config, registry),
+        await check_mail(config.email),
+    ]
+
+
+def _secret(config: RegStackConfig) -> Check:
+    if config.jwt_secret is None:
+        return Check(
+            "secret",
+            FAILED,
+            "jwt_secret is not set",
+            "Run `regstack init`, or set REGSTACK_JWT_SECRET to the output of `openssl rand -base64 48`.",
+        )
+    secret = config.jwt_secret.get_secret_value()
+    if len(set(secret)) < FEWEST_DIFFERENT_CHARACTERS:
+        return Check(
+            "secret",
+            FAILED,
+            f"jwt_secret has only {len(set(secret))} different characters and can be guessed",
+            "Replace it by the output of `openssl rand -base64 48`; everyone has to sign in again.",
+        )
+    return Check("secret", OK, f"jwt_secret has {len(secret)} characters")
+
+
+def _secrets_file(files: SettingsFiles) -> Iterator[Check]:
+    path = find_file(files.secrets, "REGSTACK_SECRETS", DEFAULT_SECRETS)
+    if path is None or os.name != "posix":
+        return
+    mode = path.stat().st_mode & 0o777
+    if mode & 0o077:
+        yield Check(
+            "secrets file", WARNING, f"{path} has mode {mode:04o}: others may read it", f"chmod 600 {path}"
+        )
+    else:
+        yield Check("secrets file", OK, f"{path} has mode {mode:04o}")
+
+
+def _base_url(config: RegStackConfig) -> Check:
+    parts = urlsplit(config.base_url)
+    if parts.scheme == "https":
+        return Check("base_url", OK, config.base_url)
+    if parts.hostname in LOCAL_HOSTS:
+        return Check("base_url", OK, f"{config.base_url}: this machine alone, for development")
+    return Check(
+        "base_url",
+        FAILED,
+        f"{config.base_url} is not https: passwords and links travel unencrypted",
+        "Serve the application with TLS, and write its https:// URL.",
+    )
+
+
+def _hashing(config: RegStackConfig) -> Check:
+    preset = PRESETS[config.password_hash_preset]
+    memory = config.password_hash_memory_kib or preset.memory_kib
+    passes = config.password_hash_time_cost or preset.time_cost
+    lanes = config.password_hash_parallelism or preset.parallelism
+    cost = f"Argon2id with {memory} KiB, {passes} passes, {lanes} lanes"
+    if memory >= LEAST_MEMORY_KIB and memory * passes >= LEAST_MEMORY_TIMES_PASSES:
+        return Check("password hashing", OK, cost)
+    return Check(
+        "password hashing",
+        FAILED,
+        f"{cost} is less than OWASP's minimum",
+        'Set password_hash_preset = "owasp", and take the other password_hash_ settings out; '
+        "hashes are renewed as people sign in.",
+    )
+
+
+def _limits(config: RegStackConfig) -> Iterator[Check]:
+    if config.rate_limit_disabled:
+        yield Check(
+            "limits",
+            WARNING,
+            "rate_limit_disabled: passwords may be guessed without end",
+            "Set rate_limit_disabled = false outside of tests.",
+        )
+
+
+def _plugins(registry: PluginRegistry) -> Iterator[Check]:
+    for record in registry.records:
+        name, told = f"plugin {record.name}", f"{record.state}, {record.origin}"
+        if record.state is PluginState.OK:
+            yield Check(name, OK, told)
+        else:
+            status = FAILED if is_strict(os.environ) else WARNING
+            also = f"; {STRICT_VARIABLE} makes that fatal" if status == FAILED else ""
+            yield Check(name, status, f"{told}: {record.reason}{also}", record.next_step)
+
+
+async def _database(config: RegStackConfig, registry: PluginRegistry) -> list[Check]:
+    url = config.database_url.get_secret_value()
+    try:
+        backend = registry.create_backend(config, SystemClock())
+    except RegStackError as error:
+        return [Check("backend", FAILED, without_secrets(str(error), url))]
+    checks = [Check("backend", OK, f"{backend.kind}, {urlsplit(url).scheme}://")]
+    try:
+        async with asyncio.timeout(BACKEND_DEADLINE_SECONDS):
+            checks.append(await _ping(registry, backend))
+            checks.append(await _schema(backend))
+    except Exception as error:  # noqa: BLE001 - a driver may raise anything, and doctor reports it all
+        told = without_secrets(f"{type(error).__name__}: {error}", url)
+        checks.append(
+            Check("database", FAILED, told, "Start the database, or correct database_url and the network.")
+        )
+    finally:
+        await backend.aclose()
+    return checks
+
+
+async def _ping(registry: PluginRegistry, backend: Backend) -> Check:
+    report = await registry.ping(backend)
+    facts = [f"{report.round_trip.total_seconds() * 1000:.1f} ms", f"version {report.server_version}"]
+    facts += [f"{name} {value}" for name, value in sorted(report.details.items())]
+    return Check("database", OK, f"answers: {', '.join(facts)}")
+
+
+async def _schema(backend: Backend) -> Check:
+    pending = await backend.pending_changes()
+    if not pending:
+        return Check("schema", OK, "up to date")
+    return Check(
+        "schema",
+        FAILED,
+        "\n".join(("not up to date:", *pending)),
+        "Run `regstack migrate`; the application does the same when it starts.",
+    )

@@ -1,0 +1,66 @@
+"""`regstack doctor`: is everything as it should be, and if not, what to do."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from regstack.cli.settings_files import files_of
+
+GREATEST_EXIT_STATUS = 100
+"""An exit status has one byte, and what is above 125 means something else to a shell."""
+
+
+def doctor(
+    context: typer.Context,
+    *,
+    list_backends: Annotated[
+        bool, typer.Option("--list-backends", help="Only list the installed backends; connects to nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check settings, plugins, database and mail.
+
+    The exit status is the number of failed checks.
+    """
+    if list_backends:
+        from regstack.cli.backend_listing import print_backends
+
+        print_backends(as_json=as_json)
+        return
+    import asyncio
+
+    from regstack.cli.check import FAILED
+    from regstack.cli.checks import all_checks
+
+    checks = asyncio.run(all_checks(files_of(context)))
+    failed = sum(check.status == FAILED for check in checks)
+    if as_json:
+        import json
+
+        report = {
+            "failed": failed,
+            "checks": [
+                {
+                    "name": check.name,
+                    "status": check.status,
+                    "detail": check.detail,
+                    "next_step": check.next_step,
+                }
+                for check in checks
+            ],
+        }
+        typer.echo(json.dumps(report, indent=2))
+    else:
+        from regstack.cli.columns import columns
+
+        rows = []
+        for check in checks:
+            first, *more = check.detail.splitlines() or [""]
+            rows.append((check.status, check.name, first))
+            rows += [("", "", line) for line in more]
+            rows += [("", "", f"→ {check.next_step}")] if check.next_step else []
+        typer.echo(columns(("STATUS", "CHECK", "DETAIL"), rows))
+        typer.echo(f"\n{failed} failed" if failed else "\nall is well")
+    raise typer.Exit(min(failed, GREATEST_EXIT_STATUS))

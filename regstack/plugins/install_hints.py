@@ -1,0 +1,34 @@
+"""Which extra brings the backend for a URL scheme: the one table of install hints."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from regstack.backends.base import BackendKind
+
+_HINTS: Final = {
+    "sqlite": BackendKind.SQLITE,
+    "sqlite+aiosqlite": BackendKind.SQLITE,
+    "postgres": BackendKind.POSTGRES,
+    "postgresql": BackendKind.POSTGRES,
+    "postgresql+asyncpg": BackendKind.POSTGRES,
+    "mongodb": BackendKind.MONGO,
+    "mongodb+srv": BackendKind.MONGO,
+}
+
+
+def backend_name(scheme: str) -> str:
+    """Give the name that the plugin for this scheme would have."""
+    return _HINTS.get(scheme) or scheme.partition("+")[0]
+
+
+def install_hint(scheme: str) -> str:
+    """Say in one sentence what to install for this scheme."""
+    kind = _HINTS.get(scheme)
+    if kind is not None:
+        return f'Install it: pip install "regstack[{kind}]".'
+    extras = ", ".join(f'pip install "regstack[{kind}]"' for kind in BackendKind)
+    return (
+        f"Install the distribution that brings a backend for {scheme}:// URLs, "
+        f"or use one of regstack's own: {extras}."
+    )

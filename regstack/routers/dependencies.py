@@ -1,0 +1,71 @@
+"""FastAPI dependencies that say who is asking, for regstack's routes and for the host's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import Depends
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from regstack.errors import InvalidToken, NotSuperuser, RegStackError
+from regstack.models.user import User  # noqa: TC001 - FastAPI reads the annotations
+from regstack.routers.errors import to_http
+from regstack.services.sessions import Session, Sessions  # noqa: TC001
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+_bearer = HTTPBearer(auto_error=False, description="Access token from `POST /login`.")
+
+
+class Dependencies:
+    """Makes dependencies that recognise access tokens of one instance.
+
+    Each costs one database round trip a request; FastAPI calls one dependency once a request
+    however often it is named.
+    """
+
+    def __init__(self, sessions: Sessions) -> None:
+        async def session(credentials: HTTPAuthorizationCredentials | None = Depends(_bearer)) -> Session:
+            try:
+                if credentials is None:
+                    raise InvalidToken
+                return await sessions.recognise(credentials.credentials)
+            except RegStackError as error:
+                raise to_http(error) from error
+
+        async def user(session: Session = Depends(session)) -> User:
+            return session.user
+
+        async def user_optional(
+            credentials: HTTPAuthorizationCredentials | None = Depends(_bearer),
+        ) -> User | None:
+            try:
+                return (await sessions.recognise(credentials.credentials)).user if credentials else None
+            except InvalidToken:
+                return None
+            except RegStackError as error:
+                raise to_http(error) from error
+
+        async def admin(session: Session = Depends(session)) -> User:
+            if not session.user.is_superuser:
+                raise to_http(NotSuperuser())
+            return session.user
+
+        self._session, self._user, self._user_optional, self._admin = session, user, user_optional, admin
+
+    def current_session(self) -> Callable[..., Awaitable[Session]]:
+        """Give the dependency for the signed-in account and its token; 401 without one."""
+        return self._session
+
+    def current_user(self) -> Callable[..., Awaitable[User]]:
+        """Give the dependency for the signed-in account; 401 without one."""
+        return self._user
+
+    def current_user_optional(self) -> Callable[..., Awaitable[User | None]]:
+        """Give the dependency for the signed-in account, or None without a valid token."""
+        return self._user_optional
+
+    def current_admin(self) -> Callable[..., Awaitable[User]]:
+        """Give the dependency for a signed-in administrator; 401 without a token, 403 for others."""
+        return self._admin

@@ -1,0 +1,54 @@
+"""Changing and recovering passwords."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, Depends
+
+from regstack.models.user import User  # noqa: TC001 - FastAPI reads the annotations
+from regstack.routers.route import RegStackRoute
+from regstack.routers.schemas import (
+    Accepted,
+    ChangePasswordBody,
+    Done,
+    EmailBody,
+    ResetPasswordBody,
+    TokenAnswer,
+    problems,
+)
+
+if TYPE_CHECKING:
+    from regstack.routers.dependencies import Dependencies
+    from regstack.services.passwords import Passwords
+
+
+def passwords_router(passwords: Passwords, deps: Dependencies, *, recovery: bool) -> APIRouter:
+    """Make `/change-password` and, with `recovery`, `/forgot-password` and `/reset-password`."""
+    router = APIRouter(route_class=RegStackRoute, tags=["passwords"])
+
+    @router.post(
+        "/change-password",
+        responses=problems(400, 401, 429),
+        summary="Change my password",
+        description="Every earlier token dies, the calling one too; the answer carries a fresh one.",
+    )
+    async def change(body: ChangePasswordBody, user: User = Depends(deps.current_user())) -> TokenAnswer:
+        token = await passwords.change(user, body.current_password, body.new_password)
+        return TokenAnswer(access_token=token.text, expires_in=token.expires_in)
+
+    if recovery:
+
+        @router.post(
+            "/forgot-password", status_code=202, responses=problems(), summary="Mail a reset link"
+        )
+        async def forgot(body: EmailBody) -> Accepted:
+            await passwords.forgot(body.email)
+            return Accepted()
+
+        @router.post("/reset-password", responses=problems(400), summary="Set a password with a mailed token")
+        async def reset(body: ResetPasswordBody) -> Done:
+            await passwords.reset(body.token, body.new_password)
+            return Done()
+
+    return router

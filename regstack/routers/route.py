@@ -1,0 +1,82 @@
+"""What every route of regstack does besides its own work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fastapi import HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+
+from regstack.errors import RegStackError
+from regstack.routers.errors import to_http
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from fastapi import Response
+    from starlette.types import Message
+
+MAX_BODY_BYTES = 64 * 1024
+"""A larger body is refused before it is read; no request of regstack comes near it."""
+
+
+class RegStackRoute(APIRoute):
+    """Bounds the body, maps errors, never echoes what was sent, and forbids caching.
+
+    Errors are mapped here and not by handlers of the application, which belongs to the host.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap the handler that FastAPI makes."""
+        handle = super().get_route_handler()
+
+        async def handle_bounded(request: Request) -> Response:
+            try:
+                response = await handle(bounded(request))
+            except RequestValidationError as error:
+                response = JSONResponse({"detail": _without_input(error)}, 422)
+            except HTTPException as error:
+                response = JSONResponse({"detail": error.detail}, error.status_code, error.headers)
+            except RegStackError as error:
+                answer = to_http(error)
+                response = JSONResponse({"detail": answer.detail}, answer.status_code, answer.headers)
+            response.headers["Cache-Control"] = "no-store"
+            return response
+
+        return handle_bounded
+
+
+def bounded(request: Request) -> Request:
+    """Give the same request with a body that ends in 413 past `MAX_BODY_BYTES`."""
+    read = 0
+
+    async def receive() -> Message:
+        nonlocal read
+        message = await request.receive()
+        read += len(message.get("body", b""))
+        if read > MAX_BODY_BYTES:
+            raise HTTPException(413, f"a request body has at most {MAX_BODY_BYTES} bytes")
+        return message
+
+    declared = request.headers.get("content-length", "0")
+    if not declared.isdecimal() or int(declared[:20]) > MAX_BODY_BYTES:
+        raise HTTPException(413, f"a request body has at most {MAX_BODY_BYTES} bytes")
+    return Request(request.scope, receive)
+
+
+def _without_input(error: RequestValidationError) -> list[dict[str, Any]]:
+    """FastAPI's own report, less the values that came: they may be passwords, or not encodable."""
+    return [
+        {
+            "loc": [_printable(part) for part in problem["loc"]],
+            "msg": _printable(problem["msg"]),
+            "type": problem["type"],
+        }
+        for problem in error.errors()[:20]
+    ]
+
+
+def _printable(part: str | int) -> str | int:
+    return part.encode("utf-8", "replace").decode()[:200] if isinstance(part, str) else part

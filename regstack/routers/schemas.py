@@ -1,0 +1,191 @@
+"""Request and response bodies. Unknown fields in a request are refused."""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003 - pydantic reads the annotation
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from regstack.auth.password_policy import MAXIMUM_LENGTH, MINIMUM_LENGTH
+from regstack.models.text import check_text
+from regstack.models.user import User  # noqa: TC001 - used by `of` at run time
+
+Text = Annotated[str, AfterValidator(check_text)]
+Email = Annotated[Text, Field(min_length=3, max_length=320, examples=["alice@example.com"])]
+GivenPassword = Annotated[Text, Field(min_length=1, max_length=MAXIMUM_LENGTH, examples=["correct horse battery"])]
+NewPassword = Annotated[
+    Text,
+    Field(min_length=MINIMUM_LENGTH, max_length=MAXIMUM_LENGTH, examples=["correct horse battery"]),
+]
+FullName = Annotated[Text, Field(max_length=200, examples=["Alice Example"])]
+MailedToken = Annotated[Text, Field(min_length=1, max_length=256)]
+
+
+class Body(BaseModel):
+    """A request body."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+class RegisterBody(Body):
+    """A registration."""
+
+    email: Email
+    password: NewPassword
+    full_name: FullName | None = None
+
+
+class TokenBody(Body):
+    """A token from a mail."""
+
+    token: MailedToken
+
+
+class EmailBody(Body):
+    """An address."""
+
+    email: Email
+
+
+class LoginBody(Body):
+    """Address and password."""
+
+    email: Email
+    password: GivenPassword
+
+
+class ProfileBody(Body):
+    """What people may change of their own profile."""
+
+    full_name: FullName | None = None
+
+
+class ChangePasswordBody(Body):
+    """The current password and a new one."""
+
+    current_password: GivenPassword
+    new_password: NewPassword
+
+
+class ChangeEmailBody(Body):
+    """A new address."""
+
+    new_email: Email
+    current_password: GivenPassword
+
+
+class CurrentPasswordBody(Body):
+    """The current password."""
+
+    current_password: GivenPassword
+
+
+class ResetPasswordBody(Body):
+    """A token from a reset mail and a new password."""
+
+    token: MailedToken
+    new_password: NewPassword
+
+
+class AdminUserBody(Body):
+    """What administrators may change of an account."""
+
+    is_active: bool | None = None
+    is_superuser: bool | None = None
+    full_name: FullName | None = None
+
+
+class UserAnswer(BaseModel):
+    """An account."""
+
+    id: str
+    email: str
+    is_active: bool
+    is_verified: bool
+    is_superuser: bool
+    full_name: str | None
+    phone_number: str | None
+    is_mfa_enabled: bool
+    created_at: datetime
+    updated_at: datetime
+    last_login: datetime | None
+    tokens_invalidated_after: datetime | None
+
+    @classmethod
+    def of(cls, user: User) -> Self:
+        """Show what of an account is public to its owner and to administrators."""
+        return cls(**{name: getattr(user, name) for name in cls.model_fields})
+
+
+class PendingAnswer(BaseModel):
+    """A registration that waits for its address to be confirmed."""
+
+    status: Literal["pending_verification"] = "pending_verification"
+    email: str
+    expires_at: datetime
+
+
+class TokenAnswer(BaseModel):
+    """An access token (RFC 6750)."""
+
+    access_token: str
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105 - the name of a scheme
+    expires_in: Annotated[int, Field(description="Seconds.")]
+
+
+class Done(BaseModel):
+    """It is done."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Accepted(BaseModel):
+    """It was taken; what follows, if anything, comes by mail."""
+
+    status: Literal["accepted"] = "accepted"
+
+
+class StatsAnswer(BaseModel):
+    """How many there are of what."""
+
+    total_users: int
+    active_users: int
+    verified_users: int
+    superusers: int
+    pending_registrations: int
+
+
+class PageAnswer(BaseModel):
+    """One page of accounts."""
+
+    items: list[UserAnswer]
+    total: Annotated[int | None, Field(description="Left out (null) when paging by `after`.")]
+    skip: int
+    limit: int
+    next: Annotated[str | None, Field(description="`after` of the next page; null on the last.")]
+
+
+class Problem(BaseModel):
+    """What went wrong."""
+
+    detail: str
+
+
+_PROBLEMS = {
+    400: "Wrong password, or a token that is unknown, used or expired",
+    401: "Not signed in, or not with this address and password",
+    403: "Not allowed",
+    404: "Not found",
+    409: "Taken, or refused by a rule",
+    413: "Body too large",
+    429: "Too many attempts; see `Retry-After`",
+    503: "Unavailable for the moment; see `Retry-After`",
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Describe a route's errors for OpenAPI; those that every route may answer are added."""
+    return {
+        status: {"model": Problem, "description": _PROBLEMS[status]} for status in sorted({*statuses, 413, 503})
+    }

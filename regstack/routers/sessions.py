@@ -1,0 +1,33 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, Depends
+
+from regstack.routers.route import RegStackRoute
+from regstack.routers.schemas import Done, LoginBody, TokenAnswer, problems
+from regstack.services.sessions import Session  # noqa: TC001 - FastAPI reads the annotation
+
+if TYPE_CHECKING:
+    from regstack.routers.dependencies import Dependencies
+    from regstack.services.login import Login
+    from regstack.services.sessions import Sessions
+
+
+def sessions_router(login: Login, sessions: Sessions, deps: Dependencies) -> APIRouter:
+    """Make `/login` and `/logout`."""
+    router = APIRouter(route_class=RegStackRoute, tags=["sessions"])
+
+    @router.post("/login", responses=problems(401, 403, 429), summary="Sign in")
+    async def log_in(body: LoginBody) -> TokenAnswer:
+        token = await login.log_in(body.email, body.password)
+        return TokenAnswer(access_token=token.text, expires_in=token.expires_in)
+
+    @router.post("/logout", responses=problems(401), summary="End this session")
+    async def log_out(session: Session = Depends(deps.current_session())) -> Done:
+        await sessions.end(session)
+        return Done()
+
+    return router

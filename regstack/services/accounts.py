@@ -1,0 +1,46 @@
+"""What people do with their own account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from regstack.errors import InvalidToken
+
+if TYPE_CHECKING:
+    from regstack.backends.protocols import UserRepoProtocol
+    from regstack.models.user import User
+    from regstack.services.events import EventHooks
+    from regstack.services.reauthentication import Reauthentication
+
+
+class Accounts:
+    """The signed-in person's profile, and its end."""
+
+    def __init__(
+        self, users: UserRepoProtocol, reauthentication: Reauthentication, events: EventHooks
+    ) -> None:
+        self._users = users
+        self._reauthentication = reauthentication
+        self._events = events
+
+    async def rename(self, user: User, full_name: str | None) -> User:
+        """Set the name.
+
+        Raises:
+            InvalidToken: the account is gone.
+        """
+        renamed = await self._users.update_profile(user.id, full_name=full_name)
+        if renamed is None:
+            raise InvalidToken
+        return renamed
+
+    async def delete(self, user: User, current_password: str) -> None:
+        """Delete the account and all that is keyed to it.
+
+        Raises:
+            WrongPassword, NoPasswordSet, TooManyAttempts, Overloaded: see `Reauthentication`.
+            LastSuperuserError: this is the last active administrator.
+        """
+        await self._reauthentication.check(user, current_password)
+        if await self._users.delete(user.id):
+            self._events.fire("user_deleted", user=user)

@@ -1,0 +1,39 @@
+"""Asking for the current password again before a sensitive change (OWASP ASVS 5.0, V7.5.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from regstack.errors import NoPasswordSet, WrongPassword
+
+if TYPE_CHECKING:
+    from regstack.auth.passwords import PasswordHasher
+    from regstack.models.user import User
+    from regstack.services.lockout import Lockout
+
+LOCKOUT = "password"
+
+
+class Reauthentication:
+    """Checks the current password of a signed-in account, within the lockout's limit."""
+
+    def __init__(self, hasher: PasswordHasher, lockout: Lockout) -> None:
+        self._hasher = hasher
+        self._lockout = lockout
+
+    async def check(self, user: User, password: str) -> None:
+        """Let through who knows the password.
+
+        Raises:
+            NoPasswordSet: the account has none.
+            WrongPassword: it is another.
+            TooManyAttempts: too many wrong ones for this account.
+            Overloaded: too many passwords are being checked already.
+        """
+        if user.hashed_password is None:
+            raise NoPasswordSet
+        await self._lockout.claim(LOCKOUT, user.id)
+        check = await self._hasher.verify(password, user.hashed_password)
+        if not check.matches:
+            raise WrongPassword
+        await self._lockout.clear(LOCKOUT, user.id)

@@ -1,0 +1,88 @@
+"""Access tokens: handing them out, recognising them, ending them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from regstack.auth.tokens import ACCESS
+from regstack.errors import InvalidToken
+
+if TYPE_CHECKING:
+    from regstack.auth.tokens import Claims, JwtCodec
+    from regstack.backends.protocols import BlacklistRepoProtocol, UserRepoProtocol
+    from regstack.models.user import User
+    from regstack.services.events import EventHooks
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """What a completed sign-in hands over (RFC 6750).
+
+    Attributes:
+        text: the bearer token.
+        expires_in: seconds.
+    """
+
+    text: str = field(repr=False)
+    expires_in: int
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Who is asking, and by which token."""
+
+    user: User
+    claims: Claims
+
+
+class Sessions:
+    """Access tokens of one instance."""
+
+    def __init__(
+        self,
+        users: UserRepoProtocol,
+        blacklist: BlacklistRepoProtocol,
+        jwt: JwtCodec,
+        events: EventHooks,
+        *,
+        ttl: timedelta,
+    ) -> None:
+        self._users = users
+        self._blacklist = blacklist
+        self._jwt = jwt
+        self._events = events
+        self._ttl = ttl
+
+    def issue(self, user: User) -> AccessToken:
+        """Sign a token that is good until the account's `token_version` changes.
+
+        `user` is the snapshot that the password was checked against: where sessions were ended
+        since, the token is dead from the start.
+        """
+        signed = self._jwt.sign(ACCESS, sub=user.id, ver=user.token_version, ttl=self._ttl)
+        return AccessToken(signed.text, int(self._ttl.total_seconds()))
+
+    async def recognise(self, token: str) -> Session:
+        """Find out who a token speaks for, with one read.
+
+        Raises:
+            InvalidToken: it is malformed, expired, revoked or outdated, or its account is gone
+                or disabled; which of these is not said.
+        """
+        claims = self._jwt.check(ACCESS, token)
+        subject = await self._users.get_token_subject(claims.sub, jti=claims.jti, sid=claims.sid)
+        if (
+            subject is None
+            or subject.revoked
+            or not subject.user.is_active
+            or subject.user.token_version != claims.ver
+        ):
+            raise InvalidToken
+        return Session(subject.user, claims)
+
+    async def end(self, session: Session) -> None:
+        """Revoke the session's token, on every worker at once."""
+        if await self._blacklist.revoke(session.claims.jti, session.claims.expires_at):
+            self._events.fire("user_logged_out", user=session.user)

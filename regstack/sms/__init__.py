@@ -1,0 +1,1 @@
+"""Text messages and the transports that carry them."""

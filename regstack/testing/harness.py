@@ -1,0 +1,207 @@
+"""What the suite must know about a backend in order to test it."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from regstack.config.schema import RegStackConfig
+from regstack.errors import ConfigurationError, RegStackError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextlib import AbstractContextManager
+
+    from regstack.auth.clock import Clock
+    from regstack.backends.base import Backend
+
+_END_OF_TIME = datetime(2900, 1, 1, tzinfo=UTC)
+_MOST_USERS_TO_DELETE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSpec:
+    """What another process needs to open the namespace that is current.
+
+    Attributes:
+        settings: keyword arguments of `RegStackConfig`, `database_url` among them.
+    """
+
+    settings: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class StatementCount:
+    """Messages that went to the server while it was counted.
+
+    Attributes:
+        statements: each as far as it is known; BEGIN, COMMIT and pool resets count.
+    """
+
+    statements: list[str] = field(default_factory=list)
+
+
+class Harness(ABC):
+    """Opens one kind of backend, in namespaces that the suite has for itself.
+
+    A namespace is whatever keeps two databases apart: a file, a schema, a table prefix. One of
+    them is current; several backends may be open over it.
+
+    Attributes:
+        kind: the backend's `kind`.
+        known_failures: reasons by name of the test (`test_…`, with or without parameters). Such
+            a test must fail; the run fails when it passes.
+    """
+
+    kind: str
+    known_failures: Mapping[str, str] = {}
+
+    @abstractmethod
+    async def renew(self) -> None:
+        """Make a namespace current that holds nothing, not even a schema."""
+
+    @abstractmethod
+    async def open(self, clock: Clock) -> Backend:
+        """Build a new instance, with connections of its own, over the current namespace."""
+
+    async def fresh(self, clock: Clock) -> None:
+        """Make a namespace current that holds the schema and nothing else.
+
+        Called before every test. Override it where something is faster than a new namespace.
+        """
+        await self.renew()
+        backend = await self.open(clock)
+        try:
+            await backend.install_schema()
+        finally:
+            await backend.aclose()
+
+    def process_spec(self) -> ProcessSpec | None:
+        """Say how another process opens the current namespace; None where none can."""
+        return None
+
+    def count_statements(
+        self,
+        backend: Backend,  # noqa: ARG002 - for those who can
+    ) -> AbstractContextManager[StatementCount] | None:
+        """Count what goes over the wire while the context is open; None where nobody can tell."""
+        return None
+
+    def close(self) -> None:  # noqa: B027 - there may be nothing to remove
+        """Remove what was made, at the end of the run."""
+
+
+class UrlHarness(Harness):
+    """Opens whatever backend takes a database URL, through the plugin registry.
+
+    Namespaces are table prefixes. One is emptied by the backend's own operations and used again,
+    unless a test left more than those can take away.
+
+    Args:
+        url: the database URL; `{tmp}` in it becomes a temporary folder, `{unique}` a random word.
+        kind: the backend's name, without it whichever plugin takes the URL.
+
+    Raises:
+        ConfigurationError: another backend takes the URL.
+    """
+
+    def __init__(self, url: str, kind: str | None = None) -> None:
+        self._folder: str | None = None
+        if "{tmp}" in url:
+            self._folder = tempfile.mkdtemp(prefix="regstack-contract-")
+            url = url.replace("{tmp}", self._folder)
+        self._url = url.replace("{unique}", secrets.token_hex(6))
+        self._settings: dict[str, Any] | None = None
+        self._expected_kind = kind
+        self.kind = kind or "unknown"
+
+    async def renew(self) -> None:
+        """Take a prefix that nobody has used."""
+        self._settings = {"database_url": self._url, "table_prefix": f"t{secrets.token_hex(5)}_"}
+
+    async def open(self, clock: Clock) -> Backend:
+        """Build an instance through the registry."""
+        if self._settings is None:
+            await self.renew()
+        backend = create_backend(self._settings or {}, clock)
+        if self._expected_kind is not None and backend.kind != self._expected_kind:
+            raise ConfigurationError(
+                f"the URL belongs to {backend.kind!r}, and --regstack-backend says {self._expected_kind!r}"
+            )
+        self.kind = backend.kind
+        return backend
+
+    async def fresh(self, clock: Clock) -> None:
+        """Empty the namespace, or go to a new one."""
+        if self._settings is not None:
+            backend = await self.open(clock)
+            try:
+                if await self.emptied(backend):
+                    return
+            except RegStackError:
+                pass
+            finally:
+                await backend.aclose()
+        await super().fresh(clock)
+
+    async def emptied(self, backend: Backend) -> bool:
+        """Delete everything, and say whether that worked."""
+        if await backend.users.count(is_superuser=True, is_active=True):
+            return False
+        users = await backend.users.list_page(limit=_MOST_USERS_TO_DELETE + 1)
+        if len(users) > _MOST_USERS_TO_DELETE:
+            return False
+        for user in users:
+            await backend.users.delete(user.id)
+        await backend.purge_expired(_END_OF_TIME, grace=timedelta())
+        return await backend.users.count() == 0 and await backend.pending.count_unexpired() == 0
+
+    def process_spec(self) -> ProcessSpec | None:
+        """Give the settings of the current namespace."""
+        return ProcessSpec(self._settings) if self._settings is not None else None
+
+    def close(self) -> None:
+        """Remove the temporary folder."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def create_backend(settings: Mapping[str, Any], clock: Clock) -> Backend:
+    """Build the backend that takes `settings["database_url"]`, through the registry."""
+    from regstack.plugins.registry import PluginRegistry  # noqa: PLC0415 - tests without it need it not
+
+    return PluginRegistry.discover().create_backend(RegStackConfig(**settings), clock)
+
+
+def load_harness(reference: str) -> Harness:
+    """Make the harness that `package.module:Name` or `path/to/file.py:Name` names.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    home, _, name = reference.rpartition(":")
+    if not home:
+        raise ConfigurationError(f"write the harness as module:Name or file.py:Name, not {reference!r}")
+    if home.endswith(".py"):
+        spec = spec_from_file_location(f"regstack_harness_{Path(home).stem}", home)
+        if spec is None or spec.loader is None:
+            raise ConfigurationError(f"{home!r} cannot be imported")
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+    else:
+        module = import_module(home)
+    harness = getattr(module, name, None)
+    if harness is None:
+        raise ConfigurationError(f"{home!r} has no {name!r}")
+    made = harness()
+    if not isinstance(made, Harness):
+        raise ConfigurationError(f"{reference!r} is not a regstack.testing.harness.Harness")
+    return made

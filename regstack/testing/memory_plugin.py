@@ -1,0 +1,34 @@
+"""Plugin of the reference backend: `memory://`, for tests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from regstack.backends.base import BackendInfo, Capability
+from regstack.plugins.specs import API_VERSION, hookimpl
+
+if TYPE_CHECKING:
+    from regstack.auth.clock import Clock
+    from regstack.backends.base import Backend
+    from regstack.config.schema import RegStackConfig
+
+
+@hookimpl
+def regstack_backend_info() -> BackendInfo:
+    """Describe the reference backend."""
+    return BackendInfo(
+        name="memory",
+        url_schemes=("memory",),
+        api_version=API_VERSION,
+        capabilities=frozenset({Capability.MFA_CODES, Capability.OAUTH, Capability.TRANSACTIONS}),
+        summary="the storage contract in plain dictionaries, for tests; forgets with the process",
+        driver="regstack",
+    )
+
+
+@hookimpl
+def regstack_create_backend(config: RegStackConfig, clock: Clock) -> Backend:
+    """Build a backend over an empty store of its own."""
+    from regstack.testing.memory import MemoryBackend  # noqa: PLC0415 - hooks stay cheap
+
+    return MemoryBackend(config=config, clock=clock)

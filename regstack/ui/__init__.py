@@ -1,0 +1,1 @@
+"""The pages: forms that work in any browser, without a script."""

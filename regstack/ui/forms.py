@@ -1,0 +1,196 @@
+"""The forms of the pages: reading what a browser posts, and checking it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
+from urllib.parse import parse_qsl
+
+from fastapi import HTTPException
+from pydantic import BeforeValidator
+
+from regstack.errors import (
+    InvalidEmail,
+    InvalidText,
+    PasswordRejected,
+    RegStackError,
+    UserAlreadyExistsError,
+    WrongPassword,
+)
+from regstack.models.text import check_text
+from regstack.routers.schemas import (
+    Body,
+    ChangeEmailBody,
+    ChangePasswordBody,
+    CurrentPasswordBody,
+    EmailBody,
+    FullName,
+    LoginBody,
+    ProfileBody,
+    RegisterBody,
+    ResetPasswordBody,
+    TokenBody,
+)
+from regstack.ui.messages import explain_field
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fastapi import Request
+    from pydantic import ValidationError
+
+B = TypeVar("B", bound=Body)
+
+MAX_FIELDS = 20
+SHOWN_AGAIN = frozenset({"email", "new_email", "full_name"})
+"""Fields whose entries a page repeats after an error; of all others nothing comes back."""
+
+_FIELDS_AT_FAULT: dict[type[RegStackError], tuple[str, ...]] = {
+    InvalidEmail: ("email", "new_email"),
+    UserAlreadyExistsError: ("email",),
+    PasswordRejected: ("password", "new_password"),
+    WrongPassword: ("current_password",),
+}
+
+GivenName = Annotated[
+    FullName | None,
+    BeforeValidator(lambda entry: entry.strip() or None if isinstance(entry, str) else entry),
+]
+
+
+class RegisterForm(RegisterBody):
+    """A registration; an empty name is none."""
+
+    full_name: GivenName = None
+
+
+class ProfileForm(ProfileBody):
+    """The name; an empty one is none."""
+
+    full_name: GivenName = None
+
+
+class LoginForm(LoginBody):
+    """A sign-in, and where to go after it."""
+
+    next: str
+
+
+class DeleteForm(CurrentPasswordBody):
+    """The end of an account, twice confirmed."""
+
+    confirm: Literal["yes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Form(Generic[B]):
+    """One form.
+
+    Attributes:
+        name: what templates call it by; unique.
+        page: the page that it stands on, and that shows its errors.
+        body: what its entries must be.
+    """
+
+    name: str
+    page: str
+    body: type[B]
+
+    def validate(self, entries: Mapping[str, str]) -> B:
+        """Check the entries; a field that was not sent counts as empty, unknown ones are ignored.
+
+        Raises:
+            ValidationError: see `problems_in`.
+        """
+        return self.body.model_validate({name: entries.get(name, "") for name in self.body.model_fields})
+
+    def field_at_fault(self, error: RegStackError) -> str | None:
+        """Name the field of this form that an error is about, if it is about one."""
+        names = _FIELDS_AT_FAULT.get(type(error), ())
+        return next((name for name in names if name in self.body.model_fields), None)
+
+
+@dataclass(frozen=True, slots=True)
+class FormState:
+    """How a form looks: empty, or with what went wrong.
+
+    Attributes:
+        name: the form's name.
+        values: entries to show again.
+        problems: what is wrong, by field.
+        alert: what is wrong with the whole.
+        error: name of the error's class, where a page offers a way out of it.
+    """
+
+    name: str
+    values: Mapping[str, str] = field(default_factory=dict)
+    problems: Mapping[str, str] = field(default_factory=dict)
+    alert: str | None = None
+    error: str | None = None
+
+    @classmethod
+    def refused(
+        cls,
+        form: Form[B],
+        entries: Mapping[str, str],
+        *,
+        problems: Mapping[str, str],
+        alert: str = "Look at the marked field.",
+        error: str | None = None,
+    ) -> FormState:
+        """Make the state of a form whose entries were not taken."""
+        values = {name: entries[name] for name in SHOWN_AGAIN & entries.keys()}
+        return cls(form.name, values, problems, alert, error)
+
+
+REGISTER = Form("register", "register", RegisterForm)
+VERIFY = Form("verify", "verify", TokenBody)
+RESEND = Form("resend", "verify", EmailBody)
+LOGIN = Form("login", "login", LoginForm)
+FORGOT = Form("forgot", "forgot", EmailBody)
+RESET = Form("reset", "reset", ResetPasswordBody)
+CONFIRM_EMAIL_CHANGE = Form("confirm-email-change", "confirm-email-change", TokenBody)
+NAME = Form("name", "me", ProfileForm)
+PASSWORD = Form("password", "me", ChangePasswordBody)
+EMAIL = Form("email", "me", ChangeEmailBody)
+DELETE = Form("delete", "me", DeleteForm)
+
+FORMS: tuple[Form[Any], ...] = (
+    *(REGISTER, VERIFY, RESEND, LOGIN, FORGOT, RESET, CONFIRM_EMAIL_CHANGE),
+    *(NAME, PASSWORD, EMAIL, DELETE),
+)
+
+
+async def read_entries(request: Request) -> dict[str, str]:
+    """Read the fields that a browser posted (WHATWG URL, section 5.1).
+
+    The route bounds the bytes; the fields are bounded here.
+
+    Raises:
+        HTTPException: 415 for another type of body; 400 for one that is not UTF-8, has too many
+            fields, or the same one twice.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/x-www-form-urlencoded":
+        raise HTTPException(415, "this page takes what its own form sends, and nothing else")
+    try:
+        pairs = parse_qsl(
+            (await request.body()).decode(),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=MAX_FIELDS,
+        )
+        entries = {name: check_text(value) for name, value in pairs}
+    except (ValueError, InvalidText):
+        raise HTTPException(400, "this form could not be read") from None
+    if len(entries) != len(pairs):
+        raise HTTPException(400, "this form could not be read")
+    return entries
+
+
+def problems_in(error: ValidationError) -> dict[str, str]:
+    """Say by field what is wrong with the entries."""
+    problems: dict[str, str] = {}
+    for problem in error.errors(include_url=False):
+        problems.setdefault(str(problem["loc"][0]), explain_field(problem))
+    return problems

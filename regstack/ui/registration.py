@@ -1,0 +1,62 @@
+"""Pages for registering and confirming the address."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import Request, Response  # noqa: TC002 - FastAPI reads the annotations
+
+from regstack.errors import RegistrationClosed
+from regstack.ui.forms import REGISTER, RESEND, VERIFY, read_entries
+from regstack.ui.links import mailed_token
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+
+    from regstack.config.schema import RegStackConfig
+    from regstack.routers.schemas import EmailBody, TokenBody
+    from regstack.services.services import Services
+    from regstack.ui.forms import RegisterForm
+    from regstack.ui.site import Site
+
+
+def registration_pages(router: APIRouter, site: Site, services: Services, config: RegStackConfig) -> None:
+    """Add `/register`, `/verify` and `/verify/resend`."""
+    registration = services.registration
+
+    @router.get("/register")
+    async def show_registration(request: Request) -> Response:
+        if not config.allow_registration:
+            raise RegistrationClosed
+        return site.show(request, "register")
+
+    @router.post("/register")
+    async def register(request: Request) -> Response:
+        async def act(body: RegisterForm) -> Response:
+            await registration.register(body.email, body.password, body.full_name)
+            return site.go("verify" if config.require_verification else "login", done="registered")
+
+        if not config.allow_registration:
+            raise RegistrationClosed
+        return await site.submit(request, REGISTER, await read_entries(request), act)
+
+    @router.get("/verify")
+    async def show_verification(request: Request) -> Response:
+        token, broken = mailed_token(request, VERIFY)
+        return site.show(request, "verify", token=token, failed=broken, status=400 if broken else 200)
+
+    @router.post("/verify")
+    async def verify(request: Request) -> Response:
+        async def act(body: TokenBody) -> Response:
+            await registration.verify(body.token)
+            return site.go("login", done="verified")
+
+        return await site.submit(request, VERIFY, await read_entries(request), act)
+
+    @router.post("/verify/resend")
+    async def resend(request: Request) -> Response:
+        async def act(body: EmailBody) -> Response:
+            await registration.resend(body.email)
+            return site.go("verify", done="sent")
+
+        return await site.submit(request, RESEND, await read_entries(request), act)

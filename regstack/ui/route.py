@@ -1,0 +1,67 @@
+"""What every page does besides its own work."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from fastapi import HTTPException, Request
+from fastapi.routing import APIRoute
+
+from regstack.errors import InvalidToken, RegStackError
+from regstack.routers.errors import to_http
+from regstack.routers.route import bounded
+from regstack.ui.messages import explain, sentence
+from regstack.ui.site import retry_after
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from fastapi import Response
+
+    from regstack.ui.site import Site
+
+logger = logging.getLogger("regstack.http")
+
+
+def page_route(site: Site) -> type[APIRoute]:
+    """Make the route class of one instance's pages.
+
+    It refuses posts of other sites before anything is read, bounds the body, shows errors as
+    pages, sends those who are not signed in to sign in, and sets the header fields of every answer.
+    """
+
+    class PageRoute(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            handle = super().get_route_handler()
+
+            async def handle_page(request: Request) -> Response:
+                response = await _answer(site, handle, request)
+                response.headers.update(site.headers)
+                return response
+
+            return handle_page
+
+    return PageRoute
+
+
+async def _answer(
+    site: Site, handle: Callable[[Request], Coroutine[Any, Any, Response]], request: Request
+) -> Response:
+    try:
+        if request.method == "POST" and not site.own_origin.has_sent(request):
+            logger.info(
+                "refused a form that no page of this site sent; if it was one, "
+                "check base_url, behind_proxy and what the proxy does to Host and Origin"
+            )
+            raise HTTPException(403, "this form was not sent by a page of this site, so nothing was changed")
+        return await handle(bounded(request))
+    except InvalidToken:
+        return site.cookie.drop(site.go("login", done="sign-in"))
+    except HTTPException as error:
+        return site.show_problem(request, error.status_code, sentence(str(error.detail)))
+    except RegStackError as error:
+        answer = to_http(error)
+        return site.show_problem(
+            request, answer.status_code, explain(error, answer), retry_after(answer.headers)
+        )

@@ -1,0 +1,112 @@
+"""A whole application to test against: one `RegStack` on each backend, behind a real HTTP client."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from regstack import RegStack, RegStackConfig
+from regstack.auth.clock import FrozenClock
+from regstack.email.console import ConsoleEmailService
+
+SECRET = "a root secret that only the tests know " * 2
+PASSWORD = "correct horse battery"
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+BACKENDS = ("memory", "sqlite")
+
+
+@dataclass
+class World:
+    """One running application, and what a person would see of it."""
+
+    rs: RegStack
+    client: httpx.AsyncClient
+    clock: FrozenClock
+    outbox: ConsoleEmailService
+
+    async def call(
+        self, method: str, path: str, body: Any = None, token: str | None = None, **kwargs: Any
+    ) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
+        path = self.rs.config.api_prefix + path
+        if body is not None:
+            kwargs["json"] = body
+        return await self.client.request(method, path, headers=headers, **kwargs)
+
+    async def post(self, path: str, body: Any = None, token: str | None = None) -> httpx.Response:
+        return await self.call("POST", path, body, token)
+
+    async def get(self, path: str, token: str | None = None) -> httpx.Response:
+        return await self.call("GET", path, token=token)
+
+    async def mails(self, to: str) -> list[Any]:
+        assert await self.rs.drain()
+        return [mail for mail in self.outbox.outbox if mail.to == to]
+
+    async def mailed_token(self, to: str) -> str:
+        """The token in the newest mail to an address."""
+        found = re.search(r"token=([\w-]+)", (await self.mails(to))[-1].text)
+        assert found
+        return found[1]
+
+    async def account(self, email: str = "alice@example.com", password: str = PASSWORD) -> dict[str, Any]:
+        """Register an address and confirm it."""
+        answer = await self.post("/register", {"email": email, "password": password})
+        assert answer.status_code == 201, answer.text
+        answer = await self.post("/verify", {"token": await self.mailed_token(email)})
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    async def log_in(self, email: str = "alice@example.com", password: str = PASSWORD) -> str:
+        """Sign in and give the access token."""
+        answer = await self.post("/login", {"email": email, "password": password})
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["access_token"])
+
+
+MakeWorld = Callable[..., Awaitable[World]]
+
+
+@pytest.fixture(params=BACKENDS)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A new database on each backend."""
+    return {"memory": "memory://", "sqlite": f"sqlite+aiosqlite:///{tmp_path}/regstack.db"}[request.param]
+
+
+@pytest.fixture
+async def make_world(database_url: str) -> AsyncIterator[MakeWorld]:
+    """Start an application with the settings given."""
+    async with AsyncExitStack() as stack:
+
+        async def make(**settings: Any) -> World:
+            defaults = {
+                "database_url": database_url,
+                "jwt_secret": SECRET,
+                "password_hash_preset": "insecure-test",
+                "base_url": "http://app.example",
+            }
+            clock, outbox = FrozenClock(START), ConsoleEmailService()
+            config = RegStackConfig(**(defaults | settings))
+            rs = await stack.enter_async_context(RegStack(config, clock=clock, email_service=outbox))
+            app = FastAPI()
+            app.include_router(rs.router, prefix=config.api_prefix)
+            transport = httpx.ASGITransport(app, raise_app_exceptions=True)
+            client = httpx.AsyncClient(transport=transport, base_url=config.base_url)
+            return World(rs, await stack.enter_async_context(client), clock, outbox)
+
+        yield make
+
+
+@pytest.fixture
+async def world(make_world: MakeWorld) -> World:
+    """An application with the default settings, on each backend."""
+    return await make_world()
