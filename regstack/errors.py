@@ -41,7 +41,10 @@ No message holds a password, a token, or the secret part of a URL.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 
 class RegStackError(Exception):

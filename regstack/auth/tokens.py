@@ -88,7 +88,9 @@ class JwtCodec:
             for kid in keys
         }
 
-    def sign(self, purpose: str, *, sub: str, ver: int, ttl: timedelta, sid: str | None = None) -> SignedToken:
+    def sign(
+        self, purpose: str, *, sub: str, ver: int, ttl: timedelta, sid: str | None = None
+    ) -> SignedToken:
         """Sign a token for a user that lives for `ttl` from now."""
         issued_at = self._clock.now()
         claims = Claims(

@@ -36,13 +36,12 @@ hexadecimal; `user_id` is the user's `id`.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from regstack.backends.base import PURGE_BATCH, PURGE_GRACE
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from regstack.models.attempt import AttemptDecision
     from regstack.models.email_address import EmailAddress
@@ -135,7 +134,7 @@ class UserRepoProtocol(Protocol):
     async def set_phone(self, user_id: str, phone_number: str | None) -> User | None:
         """Set (E.164) or remove the phone number."""
 
-    async def set_mfa_enabled(self, user_id: str, enabled: bool) -> User | None:  # noqa: FBT001
+    async def set_mfa_enabled(self, user_id: str, enabled: bool) -> User | None:
         """Switch the second factor on or off."""
 
     async def set_password(

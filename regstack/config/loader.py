@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
 from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource, SettingsError
 
 from regstack.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from pydantic import ValidationError
     from pydantic_settings import BaseSettings
 
 DEFAULT_TOML = "regstack.toml"

@@ -148,7 +148,7 @@ class RegStackConfig(BaseSettings):
     )
     jwt_secret_previous: tuple[SecretStr, ...] = Field(
         (),
-        description="Earlier root keys, which only verify: for changing `jwt_secret` without signing anyone out.",
+        description="Earlier root keys, which only verify: to change the key without signing anyone out.",
     )
     jwt_algorithm: Literal["HS256", "HS384", "HS512"] = Field(
         "HS256", description="Signature algorithm of tokens."
@@ -173,7 +173,7 @@ class RegStackConfig(BaseSettings):
     allow_registration: bool = Field(True, description="Anyone may register.")
     quiet_registration: bool = Field(
         False,
-        description="Registering answers alike for known and unknown addresses; needs `require_verification`.",
+        description="Registering answers alike for known and new addresses; needs `require_verification`.",
     )
     enable_password_reset: bool = Field(True, description="Offer the password reset by mail.")
     enable_account_deletion: bool = Field(True, description="People may delete their own account.")
@@ -184,8 +184,8 @@ class RegStackConfig(BaseSettings):
 
     password_hash_preset: HashPreset = Field(
         "owasp",
-        description="Argon2id cost: `owasp` 19 MiB t2 p1, `owasp-46mib` 46 MiB t1 p1, `rfc9106-low` 64 MiB t3 p4, "
-        "`insecure-test` for tests only.",
+        description="Argon2id cost: `owasp` 19 MiB t2 p1, `owasp-46mib` 46 MiB t1 p1, "
+        "`rfc9106-low` 64 MiB t3 p4, `insecure-test` for tests only.",
     )
     password_hash_memory_kib: int | None = Field(
         None, ge=8, description="Argon2id memory in KiB, in place of the preset's."
@@ -261,7 +261,7 @@ class RegStackConfig(BaseSettings):
     background_queue_size: int = Field(
         1000,
         ge=1,
-        description="Tasks that may wait to run after an answer; further ones are dropped, counted and logged.",
+        description="Tasks that may wait to run after an answer; more are dropped, counted and logged.",
     )
 
     @field_validator("base_url")
@@ -312,7 +312,7 @@ class RegStackConfig(BaseSettings):
     @classmethod
     def settings_customise_sources(  # noqa: D102 - documented by pydantic-settings
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - `load` names its secrets file

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from regstack.models.line import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import timedelta
 
     from regstack.config.schema import RegStackConfig
 
@@ -137,6 +137,7 @@ class MailComposer:
             subject=subject,
             text=self._render(f"{name}.txt", variables),
             html=self._render(f"{name}.html", variables),
+            sender_name=self._sender_name,
         )
 
     def _render(self, name: str, variables: dict[str, Any]) -> str:
@@ -144,14 +145,14 @@ class MailComposer:
 
 
 def duration(value: timedelta) -> str:
-    """Say a length of time in words, in the largest unit that leaves no rest: "30 minutes"."""
+    """Say a length of time in words: "30 minutes", "24 hours", "7 days".
+
+    In the largest unit that leaves no rest, else rounded down, so that no link dies early.
+    """
     seconds = max(int(value.total_seconds()), 0)
-    for unit, size, least in (("day", 86400, 2), ("hour", 3600, 1), ("minute", 60, 1)):
-        if seconds >= size * least and seconds % size == 0:
-            break
-    else:
-        # Rounded down, so that no link dies before its mail says so.
-        unit, size = ("minute", 60) if seconds > 120 else ("second", 1)
+    units = (("day", 86400, 2), ("hour", 3600, 1), ("minute", 60, 1))
+    fitting = [(unit, size) for unit, size, least in units if seconds >= size * least and seconds % size == 0]
+    unit, size = fitting[0] if fitting else ("minute", 60) if seconds > 120 else ("second", 1)
     count = seconds // size
     return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
 

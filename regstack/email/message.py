@@ -27,6 +27,7 @@ class MailMessage:
         subject: one line.
         text: plain text; may hold a link with a token.
         html: the same as HTML, or None.
+        sender_name: display name of the sender, where it is not the transport's own.
         key: unique; a repeated attempt keeps it, so that its Message-ID tells the repeat
             (RFC 5322, section 3.6.4).
     """
@@ -35,6 +36,7 @@ class MailMessage:
     subject: str
     text: str = field(repr=False)
     html: str | None = field(default=None, repr=False)
+    sender_name: str | None = None
     key: str = field(default_factory=lambda: secrets.token_hex(16), repr=False, compare=False)
 
     def to_email(self, from_address: str, from_name: str | None = None) -> EmailMessage:
@@ -45,12 +47,12 @@ class MailMessage:
 
         Args:
             from_address: the sender's address.
-            from_name: the sender's display name.
+            from_name: the sender's display name, where the mail itself has none.
 
         Raises:
             InvalidEmail: an address is none, or would break a header.
         """
-        sender = _address(from_address, from_name)
+        sender = _address(from_address, self.sender_name or from_name)
         recipient = _address(self.to)
         policy = SMTPUTF8 if needs_smtputf8(sender.addr_spec, recipient.addr_spec) else SMTP
         email = EmailMessage(policy=policy)

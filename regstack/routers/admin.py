@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Depends, HTTPException, Query
 
 from regstack.models.text import check_text
-from regstack.models.user import User
+from regstack.models.user import User  # noqa: TC001 - FastAPI reads the annotations
 from regstack.routers.route import RegStackRoute
 from regstack.routers.schemas import (
     Accepted,

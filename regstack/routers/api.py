@@ -24,7 +24,9 @@ def api_router(services: Services, deps: Dependencies, config: RegStackConfig) -
     router.include_router(registration_router(services.registration))
     router.include_router(sessions_router(services.login, services.sessions, deps))
     router.include_router(
-        account_router(services.accounts, services.email_change, deps, deletion=config.enable_account_deletion)
+        account_router(
+            services.accounts, services.email_change, deps, deletion=config.enable_account_deletion
+        )
     )
     router.include_router(passwords_router(services.passwords, deps, recovery=config.enable_password_reset))
     if config.enable_admin_router:

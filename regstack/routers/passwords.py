@@ -39,9 +39,7 @@ def passwords_router(passwords: Passwords, deps: Dependencies, *, recovery: bool
 
     if recovery:
 
-        @router.post(
-            "/forgot-password", status_code=202, responses=problems(), summary="Mail a reset link"
-        )
+        @router.post("/forgot-password", status_code=202, responses=problems(), summary="Mail a reset link")
         async def forgot(body: EmailBody) -> Accepted:
             await passwords.forgot(body.email)
             return Accepted()

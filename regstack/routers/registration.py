@@ -37,9 +37,7 @@ def registration_router(registration: Registration) -> APIRouter:
     async def verify(body: TokenBody) -> UserAnswer:
         return UserAnswer.of(await registration.verify(body.token))
 
-    @router.post(
-        "/resend-verification", status_code=202, responses=problems(), summary="Mail the link again"
-    )
+    @router.post("/resend-verification", status_code=202, responses=problems(), summary="Mail the link again")
     async def resend_verification(body: EmailBody) -> Accepted:
         await registration.resend(body.email)
         return Accepted()

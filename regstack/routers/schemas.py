@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003 - pydantic reads the annotation
+from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -13,7 +13,9 @@ from regstack.models.user import User  # noqa: TC001 - used by `of` at run time
 
 Text = Annotated[str, AfterValidator(check_text)]
 Email = Annotated[Text, Field(min_length=3, max_length=320, examples=["alice@example.com"])]
-GivenPassword = Annotated[Text, Field(min_length=1, max_length=MAXIMUM_LENGTH, examples=["correct horse battery"])]
+GivenPassword = Annotated[
+    Text, Field(min_length=1, max_length=MAXIMUM_LENGTH, examples=["correct horse battery"])
+]
 NewPassword = Annotated[
     Text,
     Field(min_length=MINIMUM_LENGTH, max_length=MAXIMUM_LENGTH, examples=["correct horse battery"]),
@@ -187,5 +189,6 @@ _PROBLEMS = {
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Describe a route's errors for OpenAPI; those that every route may answer are added."""
     return {
-        status: {"model": Problem, "description": _PROBLEMS[status]} for status in sorted({*statuses, 413, 503})
+        status: {"model": Problem, "description": _PROBLEMS[status]}
+        for status in sorted({*statuses, 413, 503})
     }

@@ -60,7 +60,9 @@ class Administration:
             )
         )
 
-    async def page(self, *, limit: int, skip: int = 0, after: str | None = None, search: str | None = None) -> Page:
+    async def page(
+        self, *, limit: int, skip: int = 0, after: str | None = None, search: str | None = None
+    ) -> Page:
         """List accounts.
 
         Args:

@@ -116,11 +116,11 @@ class EventHooks:
                 await _run(handler, payload)
             except Exception as error:  # noqa: BLE001 - whatever a host's handler raises stays with it
                 logger.error(  # noqa: TRY400 - a traceback would show the payload
-                    "handler %s of event %s failed: %s at %s",
+                    "handler %s of event %s failed: %s %s",
                     _name(handler),
                     event,
                     type(error).__name__,
-                    _place(error),
+                    _mismatch(handler, payload, error) or _place(error),
                 )
 
 
@@ -141,14 +141,26 @@ def _is_async(handler: Handler) -> bool:
 
 def _name(handler: Handler) -> str:
     name = getattr(handler, "__qualname__", None) or type(handler).__qualname__
-    return one_line(f"{getattr(handler, '__module__', None) or '?'}.{name}", 120)
+    return one_line(f"{getattr(handler, '__module__', None) or '?'}.{name}", 200)
+
+
+def _mismatch(handler: Handler, payload: dict[str, Any], error: Exception) -> str | None:
+    """Which arguments the handler does not take, or takes and is not given; None if it fits."""
+    if isinstance(error, TypeError):
+        try:
+            inspect.signature(handler).bind(**payload)
+        except TypeError as misfit:  # names arguments, never their values
+            return f"({one_line(misfit, 120)})"
+        except ValueError:  # a builtin, which has no signature
+            return None
+    return None
 
 
 def _place(error: BaseException) -> str:
     """File and line where the error was raised, in place of a message that may quote the payload."""
     trace = error.__traceback__
     if trace is None:
-        return "an unknown place"
+        return "at an unknown place"
     while trace.tb_next is not None:
         trace = trace.tb_next
-    return one_line(f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}", 200)
+    return one_line(f"at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}", 200)

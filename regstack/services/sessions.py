@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from regstack.auth.tokens import ACCESS
 from regstack.errors import InvalidToken
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from regstack.auth.tokens import Claims, JwtCodec
     from regstack.backends.protocols import BlacklistRepoProtocol, UserRepoProtocol
     from regstack.models.user import User

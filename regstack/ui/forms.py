@@ -135,10 +135,11 @@ class FormState:
         entries: Mapping[str, str],
         *,
         problems: Mapping[str, str],
-        alert: str = "Look at the marked field.",
+        alert: str | None = None,
         error: str | None = None,
     ) -> FormState:
         """Make the state of a form whose entries were not taken."""
+        alert = alert or f"Look at the marked {'field' if len(problems) == 1 else 'fields'}."
         values = {name: entries[name] for name in SHOWN_AGAIN & entries.keys()}
         return cls(form.name, values, problems, alert, error)
 

@@ -16,6 +16,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any, Self
 
 import httpx
@@ -41,9 +42,10 @@ class Chromium:
         answer = driver.post("/session", json={"capabilities": capabilities}).json()["value"]
         assert "sessionId" in answer, answer
         self._session = f"/session/{answer['sessionId']}"
+        self._call("POST", "timeouts", {"implicit": int(DEADLINE * 1000)})
 
     def _call(self, method: str, command: str, body: dict[str, Any] | None = None) -> Any:
-        answer = self._driver.request(method, f"{self._session}/{command}", json=body)
+        answer = self._driver.request(method, f"{self._session}/{command}".rstrip("/"), json=body)
         value = answer.json()["value"]
         assert answer.is_success, f"{command}: {value['error']}: {value['message']}"
         return value
@@ -72,12 +74,19 @@ class Chromium:
     def click(self, css: str) -> None:
         self._call("POST", f"element/{self._element(css)}/click", {})
 
+    def follow(self, css: str) -> None:
+        """Click on what leads to another document, and wait until that has taken the place."""
+        document, target, deadline = self._element("html"), self._element(css), monotonic() + DEADLINE
+        self._call("POST", f"element/{target}/click", {})
+        while self._driver.get(f"{self._session}/element/{document}/name").is_success:
+            assert monotonic() < deadline, f"{css} leads nowhere"
+
     def fill(self, action: str, **entries: str) -> None:
-        """Write into the fields of the form with this action, and press its button."""
+        """Write into the fields of the form with this action, and send it."""
         form = f'form[action$="{action}"]'
         for name, text in entries.items():
             self.write(f'{form} [name="{name}"]', text)
-        self.click(f"{form} button")
+        self.follow(f"{form} button")
 
     def cookies(self) -> list[dict[str, Any]]:
         return list(self._call("GET", "cookie"))

@@ -11,6 +11,11 @@ NEW_PASSWORD = "another long password"
 FORGOTTEN = "a third long password"
 
 
+def test_the_browser_runs_no_script(chromium: Any) -> None:
+    chromium.open("data:text/html,<main>none ran<script>document.querySelector('main').textContent=1</script>")
+    assert chromium.text() == "none ran"
+
+
 # Chromium says `Sec-Fetch-Site` to the loopback address; to a name without TLS only `Origin`.
 @pytest.mark.parametrize("host", ["127.0.0.1", "app.test"])
 def test_a_person_does_the_whole_main_job(chromium: Any, start_server: Any, host: str) -> None:
@@ -51,7 +56,7 @@ def test_a_person_does_the_whole_main_job(chromium: Any, start_server: Any, host
     chromium.fill("/logout")
     assert chromium.url == f"{account}/login?done=signed-out"
     assert chromium.cookies() == []
-    chromium.click('a[href="/account/forgot"]')
+    chromium.follow('a[href="/account/forgot"]')
     chromium.fill("/forgot", email="alice@example.org")
     assert "Check your mail" in chromium.text()
     chromium.open(server.link("alice@example.org"))
@@ -75,7 +80,7 @@ def test_another_site_cannot_sign_anyone_in(chromium: Any, start_server: Any, ho
     chromium.fill("/register", email="mallory@example.com", password=PASSWORD)
 
     chromium.open(f"{server.base_url.replace(host, 'evil.test')}/attack")
-    chromium.click("button")
+    chromium.follow("button")
     assert chromium.url == f"{account}/login"
     assert "not sent by a page of this site" in chromium.text()
     assert chromium.cookies() == []

@@ -190,7 +190,9 @@ async def test_without_verification_a_registration_is_an_account_at_once(make_wo
     await world.log_in()
 
 
-async def test_an_account_from_before_verification_was_required_can_confirm_its_address(make_world: Any) -> None:
+async def test_an_account_from_before_verification_was_required_can_confirm_its_address(
+    make_world: Any,
+) -> None:
     world = await make_world(require_verification=False)
     user = (await world.post("/register", ALICE)).json()
     world.rs.services.login._require_verification = True

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, select, tuple_
 
 from regstack.backends.base import PURGE_BATCH, PURGE_GRACE
 from regstack.models.instant import instant
@@ -12,7 +13,7 @@ from regstack.models.instant import instant
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from sqlalchemy import Table
+    from sqlalchemy import BindParameter, Column, Table
 
     from regstack.auth.clock import Clock
     from regstack.backends.sql.executor import Executor
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 
 
 class Repository:
-    """Holds the executor, the tables and the clock; subclasses prepare their statements."""
+    """Holds the executor, the tables and the clock; subclasses prepare their statements.
+
+    Parameters of statements are named unlike columns, as SQLAlchemy asks for in UPDATE.
+    """
 
     def __init__(self, db: Executor, tables: Tables, clock: Clock) -> None:
         self._db = db
@@ -40,15 +44,16 @@ class ExpiringRepository(Repository):
     def __init__(self, db: Executor, tables: Tables, clock: Clock) -> None:
         super().__init__(db, tables, clock)
         table: Table = getattr(tables, self.table)
-        key = table.primary_key.columns
+        key = list(table.primary_key.columns)
+        until = bindparam("until")
         oldest = (
-            select(*key).where(table.c.expires_at <= bindparam("until")).limit(bindparam("batch"))
+            select(*key)
+            .where(table.c.expires_at <= until)
+            .limit(bindparam("batch"))
+            .with_for_update(skip_locked=True)
         )
-        if len(key) > 1:
-            raise TypeError("a table of expiring rows has a key of one column")
-        self._purge = db.prepare(
-            delete(table).where(next(iter(key)).in_(oldest), table.c.expires_at <= bindparam("until"))
-        )
+        chosen = key[0].in_(oldest) if len(key) == 1 else tuple_(*key).in_(oldest)
+        self._purge = db.prepare(delete(table).where(chosen, table.c.expires_at <= until))
 
     async def purge_expired(
         self, now: datetime, *, grace: timedelta = PURGE_GRACE, batch: int = PURGE_BATCH
@@ -58,6 +63,19 @@ class ExpiringRepository(Repository):
         total = 0
         while deleted := await self._db.execute(self._purge, until=until, batch=batch):
             total += deleted
-            if deleted < batch:
-                break
         return total
+
+
+def columns_of(table: Table, value_type: type[Any]) -> list[Column[Any]]:
+    """Give the columns of a domain value, in the order of its fields."""
+    return [table.c[field.name] for field in fields(value_type)]
+
+
+def new_values(value_type: type[Any]) -> dict[str, BindParameter[Any]]:
+    """Give the parameters that an INSERT of a domain value takes."""
+    return {field.name: bindparam(f"new_{field.name}") for field in fields(value_type)}
+
+
+def given_values(value: Any) -> dict[str, Any]:
+    """Give a domain value as the parameters of `new_values`."""
+    return {f"new_{field.name}": getattr(value, field.name) for field in fields(value)}

@@ -186,10 +186,10 @@ async def test_a_cancelled_change_is_whole_or_not_there_and_gives_its_connection
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         (user,) = await other.users.list_page(limit=2)
-        came = (user.hashed_password, user.token_version)
-        whole = (hashed, before.token_version + 1)
+        came: list[object] = [user.hashed_password, user.token_version]
+        whole: list[object] = [hashed, before.token_version + 1]
         expect.that(
-            came in ((before.hashed_password, before.token_version), whole),
+            came in ([before.hashed_password, before.token_version], whole),
             came=came,
             wanted=f"{whole}, or what it was before",
             did=f"cancelled set_password after {turns} turns of the event loop",

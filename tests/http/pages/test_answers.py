@@ -40,7 +40,7 @@ async def test_every_wrong_field_is_named_and_tied_to_its_message(browser: Any) 
         assert field["aria-invalid"] == "true"
         assert f"register-{name}-problem" in field["aria-describedby"].split()
     assert page.html.count("autofocus") == 1
-    assert page.alert == "Look at the marked field."
+    assert page.alert == "Look at the marked fields."
 
 
 async def test_a_known_address_is_refused_at_its_field(browser: Any) -> None:

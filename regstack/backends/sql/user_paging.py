@@ -1,0 +1,107 @@
+"""Counting and listing users."""
+
+# ruff: noqa: D102 - the protocol documents every operation
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, bindparam, func, or_, select
+
+from regstack.backends.sql.user_rows import UserRows
+from regstack.models.text import search_key
+from regstack.models.user import User
+
+if TYPE_CHECKING:
+    from sqlalchemy.sql import ColumnElement
+
+    from regstack.auth.clock import Clock
+    from regstack.backends.sql.executor import Executor
+    from regstack.backends.sql.statement import Statement
+    from regstack.backends.sql.tables import Tables
+
+_LAST_CHARACTER = "\U0010ffff"
+
+_Shape = tuple[bool, bool, bool, bool | None, bool | None, bool | None]
+
+
+class UserPaging(UserRows):
+    """The part of `UserRepoProtocol` for administrators' lists.
+
+    One statement for each shape of a question, compiled when it is first asked: flags stand in
+    the text, since only then a partial index serves them.
+    """
+
+    def __init__(self, db: Executor, tables: Tables, clock: Clock) -> None:
+        super().__init__(db, tables, clock)
+        self._shapes: dict[_Shape, Statement] = {}
+
+    async def count(
+        self,
+        *,
+        search: str | None = None,
+        is_active: bool | None = None,
+        is_superuser: bool | None = None,
+        is_verified: bool | None = None,
+    ) -> int:
+        prefix = search_key(search) if search else ""
+        statement = self._statement((True, prefix != "", False, is_active, is_superuser, is_verified))
+        row = await self._db.fetch_one(statement, low=prefix, high=prefix + _LAST_CHARACTER)
+        return int(row[0]) if row is not None else 0
+
+    async def list_page(
+        self,
+        *,
+        limit: int,
+        after: str | None = None,
+        skip: int = 0,
+        search: str | None = None,
+        is_active: bool | None = None,
+        is_superuser: bool | None = None,
+        is_verified: bool | None = None,
+    ) -> list[User]:
+        prefix = search_key(search) if search else ""
+        shape = (False, prefix != "", after is not None, is_active, is_superuser, is_verified)
+        rows = await self._db.fetch_all(
+            self._statement(shape),
+            low=prefix,
+            high=prefix + _LAST_CHARACTER,
+            last=after,
+            most=limit,
+            skipped=skip,
+        )
+        return [User(*row) for row in rows]
+
+    def _statement(self, shape: _Shape) -> Statement:
+        statement = self._shapes.get(shape)
+        if statement is None:
+            statement = self._shapes[shape] = self._prepared(*shape)
+        return statement
+
+    def _prepared(
+        self,
+        counts: bool,  # noqa: FBT001
+        searches: bool,  # noqa: FBT001
+        continues: bool,  # noqa: FBT001
+        *flags: bool | None,
+    ) -> Statement:
+        c = self._users.c
+        conditions: list[ColumnElement[Any]] = [
+            column.is_(flag)
+            for column, flag in zip((c.is_active, c.is_superuser, c.is_verified), flags, strict=True)
+            if flag is not None
+        ]
+        if searches:
+            low, high = bindparam("low"), bindparam("high")
+            conditions.append(
+                or_(
+                    and_(c.email_key >= low, c.email_key < high),
+                    and_(c.full_name_key >= low, c.full_name_key < high),
+                )
+            )
+        if counts:
+            return self._db.prepare(select(func.count()).select_from(self._users).where(*conditions))
+        if continues:
+            conditions.append(c.id > bindparam("last"))
+        page = select(*self._columns).where(*conditions).order_by(c.id)
+        return self._db.prepare(page.limit(bindparam("most")).offset(bindparam("skipped")))

@@ -1,0 +1,53 @@
+"""Users by position."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, update
+
+from regstack.backends.sql.repository import Repository, columns_of
+from regstack.models.user import User
+
+if TYPE_CHECKING:
+    from sqlalchemy.sql import Update
+
+    from regstack.auth.clock import Clock
+    from regstack.backends.sql.executor import Executor
+    from regstack.backends.sql.statement import Statement
+    from regstack.backends.sql.tables import Tables
+
+
+class UserRows(Repository):
+    """What every repository over the users' table needs."""
+
+    def __init__(self, db: Executor, tables: Tables, clock: Clock) -> None:
+        super().__init__(db, tables, clock)
+        self._users = tables.users
+        self._columns = columns_of(tables.users, User)
+        self._width = len(self._columns)
+
+    async def _user(self, statement: Statement, **parameters: Any) -> User | None:
+        row = await self._db.fetch_one(statement, **parameters)
+        return User(*row) if row is not None else None
+
+    async def _changed(self, statement: Statement, **parameters: Any) -> User | None:
+        return await self._user(statement, at=self._clock.now(), **parameters)
+
+    def _change(self, **values: Any) -> Update:
+        """UPDATE … SET the values and `updated_at` (parameter `at`)."""
+        return update(self._users).values(updated_at=bindparam("at"), **values)
+
+    def _end_of_sessions(self, **values: Any) -> Update:
+        """`_change` that also ends all sessions (USR-02) and drops one-time tokens (USR-03)."""
+        return self._change(
+            token_version=self._users.c.token_version + 1,
+            tokens_invalidated_after=bindparam("at"),
+            reset_token_hash=None,
+            reset_token_expires_at=None,
+            email_change_token_hash=None,
+            email_change_expires_at=None,
+            new_email=None,
+            new_email_key=None,
+            **values,
+        )

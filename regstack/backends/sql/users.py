@@ -1,0 +1,244 @@
+"""Accounts."""
+
+# ruff: noqa: D102 - the protocol documents every operation
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import (
+    Boolean,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+
+from regstack.backends.sql.executor import UniqueViolation
+from regstack.backends.sql.repository import columns_of, given_values, new_values
+from regstack.backends.sql.user_credentials import UserCredentials
+from regstack.backends.sql.user_paging import UserPaging
+from regstack.errors import LastSuperuserError, UserAlreadyExistsError
+from regstack.models.instant import instant
+from regstack.models.pending import PendingRegistration
+from regstack.models.text import search_key
+from regstack.models.user import LoginSubject, TokenSubject, User
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from regstack.auth.clock import Clock
+    from regstack.backends.sql.executor import Executor
+    from regstack.backends.sql.tables import Tables
+
+_SUPERUSERS = "superusers"
+
+
+class SqlUsers(UserCredentials, UserPaging):
+    """Implements `regstack.backends.protocols.UserRepoProtocol`."""
+
+    def __init__(self, db: Executor, tables: Tables, clock: Clock) -> None:
+        super().__init__(db, tables, clock)
+        self._prepare_creation()
+        self._prepare_reads()
+        self._prepare_changes()
+        self._prepare_guarded()
+
+    def _prepare_creation(self) -> None:
+        pending = self._tables.pending
+        values = new_values(User) | {"full_name_key": bindparam("new_full_name_key")}
+        self._insert = self._db.prepare(insert(self._users).values(values).returning(*self._columns))
+        self._insert_if_free = self._db.prepare(
+            self._db.insert(self._users).values(values).on_conflict_do_nothing().returning(*self._columns)
+        )
+        self._take_pending = self._db.prepare(
+            delete(pending)
+            .where(pending.c.token_hash == bindparam("token"), pending.c.expires_at > bindparam("at"))
+            .returning(*columns_of(pending, PendingRegistration))
+        )
+        self._verify = self._db.prepare(
+            self._change(is_verified=True)
+            .where(self._users.c.id == bindparam("user"))
+            .returning(*self._columns)
+        )
+
+    def _prepare_reads(self) -> None:
+        users, pending, blacklist = self._tables.users, self._tables.pending, self._tables.blacklist
+        self._by_id = self._db.prepare(select(*self._columns).where(users.c.id == bindparam("user")))
+        self._by_email = self._db.prepare(
+            select(*self._columns).where(users.c.email_key == bindparam("address_key"))
+        )
+        revoked = exists().where(blacklist.c.jti == bindparam("jti"), blacklist.c.expires_at > bindparam("at"))
+        self._token_subject = self._db.prepare(
+            select(*self._columns, revoked).where(users.c.id == bindparam("user"))
+        )
+        anchor = select(literal_column("1").label("one")).subquery("anchor")
+        self._login_subject = self._db.prepare(
+            select(*self._columns, *columns_of(pending, PendingRegistration)).select_from(
+                anchor.outerjoin(users, users.c.email_key == bindparam("address_key")).outerjoin(
+                    pending,
+                    and_(pending.c.email_key == bindparam("address_key"), pending.c.expires_at > bindparam("at")),
+                )
+            )
+        )
+
+    def _prepare_changes(self) -> None:
+        users = self._users
+        this = users.c.id == bindparam("user")
+        when = bindparam("when", type_=users.c.last_login.type)
+        latest = case((or_(users.c.last_login.is_(None), users.c.last_login < when), when), else_=users.c.last_login)
+        self._record_login = self._db.prepare(update(users).where(this).values(last_login=latest))
+        self._set_profile = self._db.prepare(
+            self._change(full_name=bindparam("name"), full_name_key=bindparam("name_key"))
+            .where(this)
+            .returning(*self._columns)
+        )
+        self._set_phone = self._db.prepare(
+            self._change(phone_number=bindparam("phone")).where(this).returning(*self._columns)
+        )
+        self._set_mfa = self._db.prepare(
+            self._change(is_mfa_enabled=bindparam("enabled")).where(this).returning(*self._columns)
+        )
+
+    def _prepare_guarded(self) -> None:
+        users, pending = self._users, self._tables.pending
+        this = users.c.id == bindparam("user")
+        other = users.alias("other")
+        spare = or_(
+            users.c.is_active.is_(False),
+            users.c.is_superuser.is_(False),
+            exists().where(
+                other.c.is_superuser.is_(True), other.c.is_active.is_(True), other.c.id != users.c.id
+            ),
+        )
+        active, superuser, verified = (
+            bindparam(name, type_=Boolean()) for name in ("active", "superuser", "verified")
+        )
+        off = active.is_(False)
+        flags = self._change(
+            is_active=func.coalesce(active, users.c.is_active),
+            is_superuser=func.coalesce(superuser, users.c.is_superuser),
+            is_verified=func.coalesce(verified, users.c.is_verified),
+            token_version=users.c.token_version + case((off, 1), else_=0),
+            tokens_invalidated_after=case(
+                (off, bindparam("at", type_=users.c.updated_at.type)), else_=users.c.tokens_invalidated_after
+            ),
+        ).where(this)
+        self._set_flags = self._db.prepare(flags.returning(*self._columns))
+        self._set_flags_guarded = self._db.prepare(flags.where(spare).returning(*self._columns))
+        self._delete = self._db.prepare(delete(users).where(this, spare))
+        self._delete_pending = self._db.prepare(delete(pending).where(pending.c.user_id == bindparam("user")))
+
+    async def create(self, user: User) -> User:
+        values = given_values(user) | {"new_full_name_key": search_key(user.full_name or "")}
+        try:
+            stored = await self._user(self._insert, **values)
+        except UniqueViolation as violation:
+            stored = await self.get_by_id(user.id)
+            if stored is None:
+                raise UserAlreadyExistsError from violation.__cause__
+        if stored is None:
+            raise TypeError("INSERT … RETURNING gave no row")
+        return stored
+
+    async def create_from_pending(self, token_hash: str, now: datetime) -> User | None:
+        at = instant(now)
+        async with self._db.transaction() as transaction:
+            taken = await transaction.fetch_one(self._take_pending, token=token_hash, at=at)
+            if taken is None:
+                return None
+            pending = PendingRegistration(*taken)
+            user = User.new(
+                id=pending.user_id,
+                email=pending.email,
+                email_key=pending.email_key,
+                hashed_password=pending.hashed_password,
+                full_name=pending.full_name,
+                now=at,
+                is_verified=True,
+            )
+            row = await transaction.fetch_one(self._verify, user=user.id, at=at)
+            if row is None:
+                values = given_values(user) | {"new_full_name_key": search_key(user.full_name or "")}
+                row = await transaction.fetch_one(self._insert_if_free, **values)
+        if row is None:
+            raise UserAlreadyExistsError
+        return User(*row)
+
+    async def get_by_id(self, user_id: str) -> User | None:
+        return await self._user(self._by_id, user=user_id)
+
+    async def get_by_email(self, email_key: str) -> User | None:
+        return await self._user(self._by_email, address_key=email_key)
+
+    async def find_login_subject(self, email_key: str) -> LoginSubject:
+        row = await self._db.fetch_one(self._login_subject, address_key=email_key, at=self._clock.now())
+        if row is None or row[0] is not None:
+            return LoginSubject(user=User(*row[: self._width]) if row else None, pending=None)
+        rest = row[self._width :]
+        return LoginSubject(user=None, pending=PendingRegistration(*rest) if rest[0] is not None else None)
+
+    async def get_token_subject(
+        self,
+        user_id: str,
+        *,
+        jti: str,
+        sid: str | None = None,  # noqa: ARG002 - reserved by the contract
+    ) -> TokenSubject | None:
+        row = await self._db.fetch_one(self._token_subject, user=user_id, jti=jti, at=self._clock.now())
+        return TokenSubject(user=User(*row[:-1]), revoked=bool(row[-1])) if row is not None else None
+
+    async def record_login(self, user_id: str, when: datetime) -> bool:
+        return await self._db.execute(self._record_login, user=user_id, when=when) > 0
+
+    async def update_profile(self, user_id: str, *, full_name: str | None) -> User | None:
+        return await self._changed(
+            self._set_profile, user=user_id, name=full_name, name_key=search_key(full_name or "")
+        )
+
+    async def set_phone(self, user_id: str, phone_number: str | None) -> User | None:
+        return await self._changed(self._set_phone, user=user_id, phone=phone_number)
+
+    async def set_mfa_enabled(self, user_id: str, enabled: bool) -> User | None:  # noqa: FBT001
+        return await self._changed(self._set_mfa, user=user_id, enabled=enabled)
+
+    async def set_flags(
+        self,
+        user_id: str,
+        *,
+        is_active: bool | None = None,
+        is_superuser: bool | None = None,
+        is_verified: bool | None = None,
+    ) -> User | None:
+        values = {
+            "user": user_id,
+            "active": is_active,
+            "superuser": is_superuser,
+            "verified": is_verified,
+            "at": self._clock.now(),
+        }
+        if is_active is not False and is_superuser is not False:
+            return await self._user(self._set_flags, **values)
+        async with self._db.transaction() as transaction:
+            await transaction.lock(_SUPERUSERS)
+            row = await transaction.fetch_one(self._set_flags_guarded, **values)
+            if row is None and await transaction.fetch_one(self._by_id, user=user_id) is not None:
+                raise LastSuperuserError
+        return User(*row) if row is not None else None
+
+    async def delete(self, user_id: str) -> bool:
+        async with self._db.transaction() as transaction:
+            await transaction.lock(_SUPERUSERS)
+            if await transaction.execute(self._delete, user=user_id) > 0:
+                await transaction.execute(self._delete_pending, user=user_id)
+                return True
+            if await transaction.fetch_one(self._by_id, user=user_id) is not None:
+                raise LastSuperuserError
+        return False
