@@ -41,10 +41,29 @@ async def test_two_instances_in_one_process_share_nothing(make_world: Any) -> No
 
 async def test_every_fixed_name_that_is_built_is_there() -> None:
     rs = RegStack(settings(enable_ui_router=True))
-    for name in (
-        "config clock backend users pending blacklist attempts mfa_codes oauth_identities oauth_states "
-        "password_hasher jwt lockout email sms mail hooks deps router ui_router static_files"
-    ).split():
+    for name in [
+        "config",
+        "clock",
+        "backend",
+        "users",
+        "pending",
+        "blacklist",
+        "attempts",
+        "mfa_codes",
+        "oauth_identities",
+        "oauth_states",
+        "password_hasher",
+        "jwt",
+        "lockout",
+        "email",
+        "sms",
+        "mail",
+        "hooks",
+        "deps",
+        "router",
+        "ui_router",
+        "static_files",
+    ]:
         assert getattr(rs, name) is not None, name
     await rs.aclose()
 

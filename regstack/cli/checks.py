@@ -157,6 +157,9 @@ async def _database(config: RegStackConfig, registry: PluginRegistry) -> list[Ch
         async with asyncio.timeout(BACKEND_DEADLINE_SECONDS):
             checks.append(await _ping(registry, backend))
             checks.append(await _schema(backend))
+    except TimeoutError:
+        told = f"it did not answer within {BACKEND_DEADLINE_SECONDS} seconds"
+        checks.append(Check("database", FAILED, told, "Look at the database's own log."))
     except Exception as error:  # noqa: BLE001 - a driver may raise anything, and doctor reports it all
         told = without_secrets(f"{type(error).__name__}: {error}", url)
         checks.append(

@@ -65,9 +65,7 @@ def init(
     if pages is None:
         pages = yes or typer.confirm("Serve regstack's own pages", default=True)
     values["enable_ui_router"] = pages
-    transport = MailTransport(
-        ask(email_backend, "Mail transport (console, smtp)", MailTransport.CONSOLE.value)
-    )
+    transport = email_backend or (MailTransport.CONSOLE if yes else _ask_transport())
     email: dict[str, Any] = {"backend": transport.value}
     if transport is MailTransport.SMTP:
         email["smtp_host"] = ask(smtp_host, "SMTP server", None)
@@ -85,3 +83,16 @@ def init(
     if "smtp_username" in email and "smtp_password" not in email:
         typer.echo("add a line REGSTACK_EMAIL__SMTP_PASSWORD='…' to the secrets file")
     typer.echo("keep the secrets file out of version control; `regstack doctor` checks the rest")
+
+
+def _ask_transport() -> MailTransport:
+    def read(answer: str) -> MailTransport:
+        try:
+            return MailTransport(answer.strip().lower())
+        except ValueError:
+            raise typer.BadParameter("write console or smtp") from None
+
+    answer: MailTransport = typer.prompt(
+        "Mail transport (console, smtp)", default=MailTransport.CONSOLE.value, value_proc=read
+    )
+    return answer

@@ -80,6 +80,8 @@ class SmtpEmailService:
         async with self._conversation() as client:
             options: list[str] = []
             if needs_smtputf8(sender, recipient):
+                if client.is_ehlo_or_helo_needed:
+                    await client.ehlo()
                 if not client.supports_extension("smtputf8"):
                     raise DeliveryError(
                         f"the SMTP server {self._server} takes no addresses beyond ASCII (RFC 6531)",
@@ -98,6 +100,8 @@ class SmtpEmailService:
             DeliveryError: something of it failed; the message says what.
         """
         async with self._conversation() as client:
+            if client.is_ehlo_or_helo_needed:
+                await client.ehlo()
             cipher = client.get_transport_info("cipher")
             encryption = cipher[1] if cipher else "not encrypted"
             account = "logged in" if self._config.smtp_username is not None else "no login"

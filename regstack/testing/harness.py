@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import sys
 import tempfile
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
@@ -90,7 +91,7 @@ class Harness(ABC):
 
     def count_statements(
         self,
-        backend: Backend,  # noqa: ARG002 - for those who can
+        backend: Backend,
     ) -> AbstractContextManager[StatementCount] | None:
         """Count what goes over the wire while the context is open; None where nobody can tell."""
         return None
@@ -194,7 +195,7 @@ def load_harness(reference: str) -> Harness:
         spec = spec_from_file_location(f"regstack_harness_{Path(home).stem}", home)
         if spec is None or spec.loader is None:
             raise ConfigurationError(f"{home!r} cannot be imported")
-        module = module_from_spec(spec)
+        module = sys.modules[spec.name] = module_from_spec(spec)
         spec.loader.exec_module(module)
     else:
         module = import_module(home)

@@ -100,6 +100,12 @@ class Manifest:
         """Say what is wrong with the run itself, one line each."""
         problems = [] if self.partial else [f"not run: {name}" for name in self.missing]
         ran = {test.name.partition("::")[2] for test in self.tests.values()}
+        known = catalogue()
+        problems += [
+            f"{test.name} names {', '.join(test.clauses) or 'no clause'}, which the contract does not have"
+            for test in self.tests.values()
+            if not test.clauses or not known.keys() >= set(test.clauses)
+        ]
         names = ran | {name.partition("[")[0] for name in ran}
         if not self.partial:
             problems += [

@@ -60,6 +60,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="only some tests are asked for: those left out do not fail the run, and it has no verdict",
     )
+    group.addoption(
+        "--regstack-clause",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="run only the tests of this clause, COM-06 for example; implies --regstack-partial",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -69,7 +76,7 @@ def pytest_configure(config: pytest.Config) -> None:
     seed = config.getoption("--regstack-seed")
     config.stash[MANIFEST] = Manifest(
         seed=secrets.randbelow(1_000_000) if seed is None else seed,
-        partial=config.getoption("--regstack-partial"),
+        partial=config.getoption("--regstack-partial") or bool(config.getoption("--regstack-clause")),
     )
 
 
@@ -89,7 +96,12 @@ def harness(request: pytest.FixtureRequest) -> Iterator[Harness]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Find out which tests of the suite are missing, or are not what was shipped."""
+    """Pick the tests of a clause; find out which tests are missing, or are not what was shipped."""
+    wanted = set(config.getoption("--regstack-clause"))
+    if wanted:
+        left_out = [item for item in items if _of_suite(item) and wanted.isdisjoint(_clauses(item))]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
     suite = [item for item in items if _of_suite(item)]
     if not suite:
         return
@@ -112,7 +124,7 @@ def pytest_runtest_makereport(
         return report
     manifest = item.config.stash[MANIFEST]
     name = f"{item.path.name}::{item.name}"
-    clauses = tuple(name for marker in item.iter_markers("clause") for name in marker.args)
+    clauses = _clauses(item)
     known = manifest.known_failure(item.name)
     error = call.excinfo.value if call.excinfo is not None else None
     if isinstance(error, NotDeclared | NotAvailable):
@@ -162,6 +174,10 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 def pytest_report_header(config: pytest.Config) -> str:
     """Say what draws the orders."""
     return f"regstack contract: seed {config.stash[MANIFEST].seed}"
+
+
+def _clauses(item: pytest.Item) -> tuple[str, ...]:
+    return tuple(name for marker in item.iter_markers("clause") for name in marker.args)
 
 
 def _of_suite(item: pytest.Item) -> bool:

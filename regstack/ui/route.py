@@ -54,7 +54,11 @@ async def _answer(
                 "refused a form that no page of this site sent; if it was one, "
                 "check base_url, behind_proxy and what the proxy does to Host and Origin"
             )
-            raise HTTPException(403, "this form was not sent by a page of this site, so nothing was changed")
+            raise HTTPException(
+                403,
+                "this form was not sent by a page of this site, so nothing was changed; "
+                "open the page anew and send the form from there",
+            )
         return await handle(bounded(request))
     except InvalidToken:
         return site.cookie.drop(site.go("login", done="sign-in"))

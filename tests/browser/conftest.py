@@ -10,11 +10,12 @@ import base64
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any, Self
@@ -42,6 +43,7 @@ class Chromium:
         answer = driver.post("/session", json={"capabilities": capabilities}).json()["value"]
         assert "sessionId" in answer, answer
         self._session = f"/session/{answer['sessionId']}"
+        self._process = int(answer["capabilities"]["goog:processID"])
         self._call("POST", "timeouts", {"implicit": int(DEADLINE * 1000)})
 
     def _call(self, method: str, command: str, body: dict[str, Any] | None = None) -> Any:
@@ -95,7 +97,11 @@ class Chromium:
         path.write_bytes(base64.b64decode(self._call("GET", "screenshot")))
 
     def close(self) -> None:
-        self._call("DELETE", "")
+        """End the browser, even where the driver does not answer any more."""
+        with suppress(httpx.HTTPError):
+            self._call("DELETE", "")
+        with suppress(ProcessLookupError):
+            os.kill(self._process, signal.SIGTERM)
 
 
 @contextmanager
@@ -107,7 +113,7 @@ def running_chromium(profile: Path, *arguments: str) -> Iterator[Chromium]:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, text=True)
         stack.enter_context(process)
         stack.callback(process.terminate)
-        driver = httpx.Client(base_url=f"http://127.0.0.1:{_port_of(process)}", timeout=DEADLINE)
+        driver = httpx.Client(base_url=f"http://127.0.0.1:{_port_of(process)}", timeout=2 * DEADLINE)
         stack.enter_context(driver)
         options = {
             "binary": shutil.which("chromium"),

@@ -12,7 +12,9 @@ FORGOTTEN = "a third long password"
 
 
 def test_the_browser_runs_no_script(chromium: Any) -> None:
-    chromium.open("data:text/html,<main>none ran<script>document.querySelector('main').textContent=1</script>")
+    chromium.open(
+        "data:text/html,<main>none ran<script>document.querySelector('main').textContent=1</script>"
+    )
     assert chromium.text() == "none ran"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from collections.abc import Iterator
@@ -9,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP
+from anyio.from_thread import start_blocking_portal
 
 PASSWORD = "s3cret-password"
 
@@ -162,13 +164,19 @@ class Silent:
 
 @pytest.fixture
 def smtp_port() -> Iterator[int]:
-    """A real SMTP server, without TLS."""
-    controller = Controller(object(), hostname="127.0.0.1", port=0)
-    controller.start()
-    try:
-        yield controller.server.sockets[0].getsockname()[1]
-    finally:
-        controller.stop()
+    """A real SMTP server, without TLS, in a thread of its own."""
+
+    async def start() -> asyncio.Server:
+        return await asyncio.get_running_loop().create_server(lambda: SMTP(object()), "127.0.0.1", 0)
+
+    async def stop() -> None:
+        server.close()
+        await server.wait_closed()
+
+    with start_blocking_portal() as portal:
+        server = portal.call(start)
+        yield server.sockets[0].getsockname()[1]
+        portal.call(stop)
 
 
 def email(port: int, **more: str) -> str:

@@ -98,9 +98,10 @@ def test_force_moves_what_is_there_aside_and_never_loses_a_key(folder: Path, reg
 
 
 def test_it_asks_for_what_is_not_given(regstack: Any) -> None:
-    answers = "My notes\nhttps://notes.example\n\nn\nsmtp\nmail.example\n\nnotes@notes.example\n"
+    answers = "My notes\nhttps://notes.example\n\nn\npigeon\nsmtp\nmail.example\n\nnotes@notes.example\n"
     done = regstack("init", input=answers)
     assert done.exit_code == 0, done.output
+    assert "write console or smtp" in done.output
     config = RegStackConfig.load()
     assert (config.app_name, config.base_url) == ("My notes", "https://notes.example")
     assert not config.enable_ui_router

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 WALKTHROUGH = Path(__file__).parents[2] / "examples" / "walkthrough.py"
-START_SECONDS = 60
+START_SECONDS = 120
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_the_whole_main_job_is_played_over_http(demo_url: str, outbox: Path) -> 
         [sys.executable, WALKTHROUGH, "--url", demo_url, "--outbox", outbox],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr

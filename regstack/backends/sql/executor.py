@@ -12,7 +12,9 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar, cast
+
+from sqlalchemy.dialects import postgresql, sqlite
 
 from regstack.backends.sql.statement import Statement
 from regstack.errors import BackendError, BackendTimeout, BackendUnavailable, Conflict, InvalidText
@@ -21,10 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from sqlalchemy import Table
     from sqlalchemy.engine import Dialect
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from regstack.backends.sql.statement import Clause
+
+    ConflictInsert: TypeAlias = postgresql.Insert
+    """PostgreSQL's and SQLite's INSERT have the same methods."""
 
 T = TypeVar("T")
 
@@ -36,6 +42,16 @@ _SHARE_FOR_REPEATS = 0.9
 
 class Locked(BackendTimeout):
     """Somebody else holds the lock, and nothing was done: safe to repeat until the deadline."""
+
+
+class MissingTable(BackendError):
+    """The schema was never installed, or under another prefix."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a table is missing: run `regstack migrate`, or await `install_schema()` at start-up; "
+            "is `table_prefix` the one it was installed with?"
+        )
 
 
 class ConstraintViolation(Conflict):
@@ -111,6 +127,11 @@ class Executor(Queries):
         self.dialect = dialect
         self.timeout = timeout
 
+    def insert(self, table: Table) -> ConflictInsert:
+        """Start an INSERT that knows ON CONFLICT."""
+        maker = postgresql.insert if self.dialect.name == "postgresql" else sqlite.insert
+        return cast("ConflictInsert", maker(table))
+
     def prepare(self, clause: Clause) -> Statement:
         """Compile a statement; done once, when a repository is made."""
         return Statement(clause, self.dialect)
@@ -135,7 +156,7 @@ class Executor(Queries):
         try:
             async with asyncio.timeout(self.timeout), self.raw_transaction() as transaction:
                 yield transaction
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - raised again, as what it means
             self._raise(error)
 
     async def within_deadline(self, once: Callable[[], Awaitable[T]], *, repeatable: bool) -> T:
@@ -160,7 +181,7 @@ class Executor(Queries):
         async def attempt() -> T:
             try:
                 return await once()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - raised again, as what it means
                 self._raise(error)
 
         try:
@@ -177,16 +198,19 @@ class Executor(Queries):
             wait_random_exponential,
         )
 
-        def unavailable(state: RetryCallState) -> bool:
+        soon = stop_before_delay(self.timeout * _SHARE_FOR_REPEATS)
+
+        def given_up(state: RetryCallState) -> bool:
             error = state.outcome.exception() if state.outcome else None
-            return not isinstance(error, Locked) and state.attempt_number + 1 >= _MAX_TRIES_UNAVAILABLE
+            tries = state.attempt_number + 1
+            return soon(state) or (tries >= _MAX_TRIES_UNAVAILABLE and not isinstance(error, Locked))
 
         pause = wait_random_exponential(
             multiplier=_SHORTEST_PAUSE_SECONDS, min=_SHORTEST_PAUSE_SECONDS, max=_LONGEST_PAUSE_SECONDS
         )
         retrying = AsyncRetrying(
             wait=pause,
-            stop=stop_before_delay(self.timeout * _SHARE_FOR_REPEATS) | unavailable,
+            stop=given_up,
             retry=retry_if_exception(lambda error: _may_repeat(error, repeatable)),
             reraise=True,
         )
@@ -238,8 +262,7 @@ class Executor(Queries):
         """Close what this executor opened."""
 
 
-def _may_repeat(error: BaseException, repeatable: bool) -> bool:  # noqa: FBT001
+def _may_repeat(error: BaseException, repeatable: bool) -> bool:
     if isinstance(error, Locked):
         return True
     return isinstance(error, BackendUnavailable) and (repeatable or not error.outcome_unknown)
-

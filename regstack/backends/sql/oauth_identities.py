@@ -36,9 +36,7 @@ class SqlOAuthIdentities(Repository):
         self._insert = db.prepare(insert(table).values(new_values(OAuthIdentity)).returning(*columns))
         self._by_id = db.prepare(select(*columns).where(this))
         self._by_subject = db.prepare(
-            select(*columns).where(
-                c.issuer == bindparam("of_issuer"), c.subject == bindparam("of_subject")
-            )
+            select(*columns).where(c.issuer == bindparam("of_issuer"), c.subject == bindparam("of_subject"))
         )
         self._of_user = db.prepare(select(*columns).where(of_user).order_by(c.linked_at, c.id))
         self._delete = db.prepare(delete(table).where(of_user, c.provider == bindparam("of_provider")))

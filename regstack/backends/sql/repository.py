@@ -45,7 +45,7 @@ class ExpiringRepository(Repository):
         super().__init__(db, tables, clock)
         table: Table = getattr(tables, self.table)
         key = list(table.primary_key.columns)
-        until = bindparam("until")
+        until = bindparam("until", type_=table.c.expires_at.type)
         oldest = (
             select(*key)
             .where(table.c.expires_at <= until)

@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     Clause = Select[Any] | Insert | Update | Delete
 
 
+class Arguments(tuple[Any, ...]):
+    """What the driver gets beside the SQL text; a driver that logs it shows none of the values."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} arguments>"
+
+
 class Statement:
     """SQL text, the way from named parameters to the driver's arguments, and back from its rows.
 
@@ -32,23 +41,25 @@ class Statement:
         compiled = clause.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
         self.sql = compiled.string
         self.writes = not clause.is_select
-        arguments = []
-        for name in compiled.positiontup or ():  # type: ignore[attr-defined]
-            parameter = compiled.binds[name]  # type: ignore[attr-defined]
+        arguments: list[tuple[str | None, Any, Callable[[Any], Any] | None]] = []
+        for name in compiled.positiontup or ():
+            parameter = compiled.binds[name]
             process = _implementation(parameter.type, dialect).bind_processor(dialect)
             if parameter.required:
                 arguments.append((parameter.key, None, process))
             else:
                 value = parameter.effective_value
                 arguments.append((None, value if process is None else process(value), None))
-        self._arguments: tuple[tuple[str | None, Any, Callable[[Any], Any] | None], ...] = tuple(arguments)
+        self._arguments = tuple(arguments)
         columns = clause.exported_columns
-        converters = [_implementation(column.type, dialect).result_processor(dialect, None) for column in columns]
+        converters = [
+            _implementation(column.type, dialect).result_processor(dialect, None) for column in columns
+        ]
         self._converters = [(at, convert) for at, convert in enumerate(converters) if convert is not None]
 
-    def arguments(self, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
+    def arguments(self, parameters: Mapping[str, Any]) -> Arguments:
         """Give the driver's arguments for named parameters."""
-        return tuple(
+        return Arguments(
             [
                 constant if key is None else parameters[key] if process is None else process(parameters[key])
                 for key, constant, process in self._arguments

@@ -72,7 +72,7 @@ class Instant(TypeDecorator[datetime]):
             return dialect.type_descriptor(DateTime(timezone=True))
         return dialect.type_descriptor(BigInteger())
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | int | None:  # type: ignore[override]  # noqa: D102
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | int | None:  # noqa: D102
         if value is None:
             return None
         return instant(value) if dialect.name == "postgresql" else to_milliseconds(value)

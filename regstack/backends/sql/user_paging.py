@@ -80,9 +80,9 @@ class UserPaging(UserRows):
 
     def _prepared(
         self,
-        counts: bool,  # noqa: FBT001
-        searches: bool,  # noqa: FBT001
-        continues: bool,  # noqa: FBT001
+        counts: bool,
+        searches: bool,
+        continues: bool,
         *flags: bool | None,
     ) -> Statement:
         c = self._users.c
@@ -92,7 +92,7 @@ class UserPaging(UserRows):
             if flag is not None
         ]
         if searches:
-            low, high = bindparam("low"), bindparam("high")
+            low, high = (bindparam(name, type_=c.email_key.type) for name in ("low", "high"))
             conditions.append(
                 or_(
                     and_(c.email_key >= low, c.email_key < high),

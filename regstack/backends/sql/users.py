@@ -75,7 +75,9 @@ class SqlUsers(UserCredentials, UserPaging):
         self._by_email = self._db.prepare(
             select(*self._columns).where(users.c.email_key == bindparam("address_key"))
         )
-        revoked = exists().where(blacklist.c.jti == bindparam("jti"), blacklist.c.expires_at > bindparam("at"))
+        revoked = exists().where(
+            blacklist.c.jti == bindparam("jti"), blacklist.c.expires_at > bindparam("at")
+        )
         self._token_subject = self._db.prepare(
             select(*self._columns, revoked).where(users.c.id == bindparam("user"))
         )
@@ -84,7 +86,10 @@ class SqlUsers(UserCredentials, UserPaging):
             select(*self._columns, *columns_of(pending, PendingRegistration)).select_from(
                 anchor.outerjoin(users, users.c.email_key == bindparam("address_key")).outerjoin(
                     pending,
-                    and_(pending.c.email_key == bindparam("address_key"), pending.c.expires_at > bindparam("at")),
+                    and_(
+                        pending.c.email_key == bindparam("address_key"),
+                        pending.c.expires_at > bindparam("at"),
+                    ),
                 )
             )
         )
@@ -93,7 +98,9 @@ class SqlUsers(UserCredentials, UserPaging):
         users = self._users
         this = users.c.id == bindparam("user")
         when = bindparam("when", type_=users.c.last_login.type)
-        latest = case((or_(users.c.last_login.is_(None), users.c.last_login < when), when), else_=users.c.last_login)
+        latest = case(
+            (or_(users.c.last_login.is_(None), users.c.last_login < when), when), else_=users.c.last_login
+        )
         self._record_login = self._db.prepare(update(users).where(this).values(last_login=latest))
         self._set_profile = self._db.prepare(
             self._change(full_name=bindparam("name"), full_name_key=bindparam("name_key"))
@@ -206,7 +213,7 @@ class SqlUsers(UserCredentials, UserPaging):
     async def set_phone(self, user_id: str, phone_number: str | None) -> User | None:
         return await self._changed(self._set_phone, user=user_id, phone=phone_number)
 
-    async def set_mfa_enabled(self, user_id: str, enabled: bool) -> User | None:  # noqa: FBT001
+    async def set_mfa_enabled(self, user_id: str, enabled: bool) -> User | None:
         return await self._changed(self._set_mfa, user=user_id, enabled=enabled)
 
     async def set_flags(

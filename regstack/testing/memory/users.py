@@ -88,7 +88,7 @@ class MemoryUsers:
         user_id: str,
         *,
         jti: str,
-        sid: str | None = None,  # noqa: ARG002 - reserved by the contract
+        sid: str | None = None,
     ) -> TokenSubject | None:
         user = self._store.users.get(user_id)
         if user is None:

@@ -30,16 +30,11 @@ NAIVE = datetime(2031, 5, 4, 12, 0)  # noqa: DTZ001 - what must be refused
 HOUR = timedelta(hours=1)
 EMAIL = EmailAddress("Eve@example.com", "eve@example.com")
 
-REPOSITORIES = [
-    "users",
-    "pending",
-    "blacklist",
-    "attempts",
+OPTIONAL = [
     pytest.param("mfa_codes", marks=needs(Capability.MFA_CODES)),
     pytest.param("oauth_identities", marks=needs(Capability.OAUTH)),
     pytest.param("oauth_states", marks=needs(Capability.OAUTH)),
 ]
-WITH_IDS = [each for each in REPOSITORIES if each not in {"pending", "blacklist", "attempts"}]
 
 
 def _result(now: datetime, expires_at: datetime, user: User) -> dict[str, Any]:
@@ -100,7 +95,7 @@ def _naive_calls(make: Builder, user: User, now: datetime) -> dict[str, Call]:
 
 
 @clause("COM-02")
-@pytest.mark.parametrize("repository", REPOSITORIES)
+@pytest.mark.parametrize("repository", ["users", "pending", "blacklist", "attempts", *OPTIONAL])
 async def test_a_naive_datetime_is_refused(
     repository: str,
     backend: Backend,
@@ -196,7 +191,7 @@ def _calls_by_id(make: Builder, key: str, now: datetime) -> dict[str, tuple[Call
 
 
 @clause("COM-03")
-@pytest.mark.parametrize("repository", WITH_IDS)
+@pytest.mark.parametrize("repository", ["users", *OPTIONAL])
 async def test_an_id_in_another_spelling_or_of_nobody_is_not_found(
     repository: str,
     backend: Backend,

@@ -163,7 +163,7 @@ async def test_the_message_of_a_conflict_holds_no_password_hash(
     while error is not None:
         text = f"{error} {error!r}"
         expect.that(
-            rival.hashed_password not in text,
+            str(rival.hashed_password) not in text,
             came=text,
             wanted="no password hash in the error or in its causes",
             did="created a second account with the same address",

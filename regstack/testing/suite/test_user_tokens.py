@@ -168,15 +168,15 @@ async def test_a_newer_token_replaces_the_older(
 
 
 DROPS: dict[str, Callable[[User, str, str], Call]] = {
-    "users.set_password": lambda user, reset, change: call("users.set_password", user.id, "changed"),  # noqa: ARG005
-    "users.invalidate_tokens": lambda user, reset, change: call("users.invalidate_tokens", user.id),  # noqa: ARG005
-    "users.reset_password": lambda user, reset, change: call(  # noqa: ARG005
+    "users.set_password": lambda user, reset, change: call("users.set_password", user.id, "changed"),
+    "users.invalidate_tokens": lambda user, reset, change: call("users.invalidate_tokens", user.id),
+    "users.reset_password": lambda user, reset, change: call(
         "users.reset_password", reset, "changed", user.created_at
     ),
-    "users.confirm_email_change": lambda user, reset, change: call(  # noqa: ARG005
+    "users.confirm_email_change": lambda user, reset, change: call(
         "users.confirm_email_change", change, user.created_at
     ),
-    "users.delete": lambda user, reset, change: call("users.delete", user.id),  # noqa: ARG005
+    "users.delete": lambda user, reset, change: call("users.delete", user.id),
 }
 
 

@@ -96,7 +96,9 @@ async def test_a_job_that_raises_is_logged_in_one_line_and_stops_nothing(caplog)
     assert log == [1]
     assert (queue.done, queue.failed) == (1, 2)
     messages = [record.getMessage() for record in caplog.records]
-    assert messages[0].startswith("queue q: job bad job failed: ValueError: first line ERROR forged [2Jline end")
+    assert messages[0].startswith(
+        "queue q: job bad job failed: ValueError: first line ERROR forged [2Jline end"
+    )
     assert messages[1] == "queue q: job worse job failed: KeyError: 'early'"
     assert all(len(message) < 400 and message.isprintable() for message in messages)
     assert not any(record.exc_info for record in caplog.records)

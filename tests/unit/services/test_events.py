@@ -34,7 +34,9 @@ def test_the_events_are_those_of_the_public_interface():
 
 
 def test_an_unknown_event_is_refused_with_the_list_of_the_known(hooks):
-    with pytest.raises(ConfigurationError, match="no event 'user_loged_in'.*user_logged_in, user_logged_out"):
+    with pytest.raises(
+        ConfigurationError, match=r"no event 'user_loged_in'.*user_logged_in, user_logged_out"
+    ):
         hooks.on("user_loged_in", print)
     with pytest.raises(ConfigurationError):
         hooks.on("user_loged_in")

@@ -1,0 +1,150 @@
+"""The connections that one event loop holds."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    import aiosqlite
+
+    from regstack_sqlite.connection import Source
+
+
+@dataclass(slots=True, eq=False)
+class Reader:
+    """A connection that only reads.
+
+    Attributes:
+        connection: the connection.
+        waiting: statements that were sent to it and are not answered yet.
+    """
+
+    connection: aiosqlite.Connection
+    waiting: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """The writer's lock, held by one task.
+
+    Attributes:
+        roll_back: what makes the connection clean where the task ends early.
+    """
+
+    roll_back: Callable[[], Awaitable[None]] | None = None
+
+
+class Connections:
+    """One writer and some readers, opened when they are first needed.
+
+    Args:
+        source: where connections come from.
+        most_readers: how many readers there may be.
+        loop: the event loop that uses them.
+        former: those of an earlier loop. Its files are closed; a database in memory would be
+            lost, so its connection is taken over.
+
+    Attributes:
+        lock: held while the writer is in use.
+        loop: as given.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        most_readers: int,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        former: Connections | None,
+    ) -> None:
+        self.lock = asyncio.Lock()
+        self.loop = loop
+        self._source = source
+        self._most_readers = most_readers
+        self._opening = asyncio.Lock()
+        self._writer: aiosqlite.Connection | None = None
+        self._readers: list[Reader] = []
+        self._cleaning: set[asyncio.Task[None]] = set()
+        self._unclean = False
+        if former is not None:
+            self._take_over(former)
+
+    def _take_over(self, former: Connections) -> None:
+        for reader in former._readers:
+            self._source.abandon(reader.connection)
+        if former._writer is None:
+            return
+        if self._source.path is None:
+            self._writer, self._unclean = former._writer, True
+        else:
+            self._source.abandon(former._writer)
+
+    async def writer(self) -> aiosqlite.Connection:
+        """Give the one connection that writes; the caller holds `lock`."""
+        if self._writer is None:
+            self._writer = await self._source.connect()
+        if self._unclean:
+            await self._writer.rollback()
+            self._unclean = False
+        return self._writer
+
+    async def reader(self) -> Reader:
+        """Give the reader that has least to do; a further one where all are busy."""
+        idlest = self._idlest()
+        if idlest is not None and (idlest.waiting == 0 or len(self._readers) >= self._most_readers):
+            return idlest
+        if idlest is not None and self._opening.locked():
+            return idlest
+        async with self._opening:
+            idlest = self._idlest()
+            if idlest is None or (idlest.waiting > 0 and len(self._readers) < self._most_readers):
+                idlest = Reader(await self._source.connect())
+                self._readers.append(idlest)
+            return idlest
+
+    def _idlest(self) -> Reader | None:
+        return min(self._readers, key=lambda reader: reader.waiting, default=None)
+
+    @asynccontextmanager
+    async def lock_until_clean(self) -> AsyncIterator[Turn]:
+        """Hold the lock until the block ends and what it left behind is rolled back.
+
+        A task that is cancelled does not wait for that: another one rolls back and then passes
+        the lock on.
+        """
+        await self.lock.acquire()
+        turn = Turn()
+        try:
+            yield turn
+        finally:
+            if turn.roll_back is None:
+                self.lock.release()
+            else:
+                cleaning = self.loop.create_task(self._clean(turn.roll_back))
+                self._cleaning.add(cleaning)
+                cleaning.add_done_callback(self._cleaning.discard)
+
+    async def _clean(self, roll_back: Callable[[], Awaitable[None]]) -> None:
+        self._unclean = True
+        try:
+            await roll_back()
+            self._unclean = False
+        except Exception:  # noqa: BLE001 - whatever is wrong with it, the next task gets another one
+            if self._writer is not None:
+                self._source.abandon(self._writer)
+            self._writer, self._unclean = None, False
+        finally:
+            self.lock.release()
+
+    async def aclose(self) -> None:
+        """Close all, after what is under way."""
+        await asyncio.gather(*self._cleaning, return_exceptions=True)
+        readers, self._readers = self._readers, []
+        writer, self._writer = self._writer, None
+        for connection in [*(reader.connection for reader in readers), *([writer] if writer else [])]:
+            await self._source.close(connection)

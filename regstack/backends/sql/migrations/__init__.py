@@ -1,0 +1,1 @@
+"""The Alembic folder of the kit: `env.py` and the revisions."""

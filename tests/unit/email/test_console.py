@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from regstack.config.schema import EmailConfig
+from regstack.email.console import LONGEST_OUTBOX, ConsoleEmailService
+from regstack.email.factory import make_email_service
+from regstack.email.message import MailMessage
+from regstack.email.service import ClosableEmailService
+from regstack.email.smtp import SmtpEmailService
+from regstack.errors import ConfigurationError
+
+pytestmark = pytest.mark.anyio
+
+MAIL = MailMessage("alice@example.com", "Confirm", "Hello,\n\nhttps://app.example.com/?token=s3cr3t\n")
+
+
+async def test_a_mail_is_kept_and_reported_in_one_line_without_its_link():
+    stream = io.StringIO()
+    service = ConsoleEmailService(stream=stream)
+    await service.send(MAIL)
+    assert service.outbox == [MAIL]
+    assert stream.getvalue() == "mail to alice@example.com: Confirm\n"
+
+
+async def test_whole_mails_are_printed_on_request():
+    stream = io.StringIO()
+    await ConsoleEmailService(log_bodies=True, stream=stream).send(MAIL)
+    assert stream.getvalue() == (
+        "mail to alice@example.com: Confirm\n    Hello,\n    \n    https://app.example.com/?token=s3cr3t\n"
+    )
+
+
+async def test_without_a_stream_it_prints_to_the_error_stream_of_the_moment(capsys):
+    await ConsoleEmailService().send(MAIL)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == "mail to alice@example.com: Confirm\n"
+
+
+async def test_a_hostile_subject_writes_no_second_line():
+    stream = io.StringIO()
+    await ConsoleEmailService(stream=stream).send(MailMessage("a@b.example", "x\r\nmail to root\x1b[2J", "t"))
+    assert stream.getvalue() == "mail to a@b.example: x mail to root [2J\n"
+
+
+async def test_the_outbox_keeps_the_newest_mails():
+    service = ConsoleEmailService(stream=io.StringIO())
+    for number in range(LONGEST_OUTBOX + 5):
+        await service.send(MailMessage("a@b.example", str(number), "text"))
+    assert len(service.outbox) == LONGEST_OUTBOX
+    assert (service.outbox[0].subject, service.outbox[-1].subject) == ("5", str(LONGEST_OUTBOX + 4))
+
+
+async def test_the_settings_name_the_transport(capsys):
+    console = make_email_service(EmailConfig(log_bodies=True))
+    assert isinstance(console, ConsoleEmailService)
+    await console.send(MAIL)
+    assert "s3cr3t" in capsys.readouterr().err
+    smtp = make_email_service(EmailConfig(backend="smtp", smtp_host="mail.example.com"))
+    assert isinstance(smtp, SmtpEmailService)
+    assert not isinstance(smtp, ClosableEmailService)
+
+
+def test_a_transport_that_is_not_built_is_refused_with_what_to_do():
+    with pytest.raises(ConfigurationError, match="not part of this version"):
+        make_email_service(EmailConfig(backend="ses"))
