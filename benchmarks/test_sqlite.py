@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sqlite3
 import time
 from datetime import UTC, datetime, timedelta
@@ -10,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import aiosqlite
 import pytest
-from regstack_sqlite.backend import SqliteBackend
 
 from regstack.auth.clock import SystemClock
 from regstack.config.schema import RegStackConfig
 from regstack.models.ids import new_id
 from regstack.models.user import User
+from regstack_sqlite.backend import SqliteBackend
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -140,14 +141,19 @@ def test_writes(
     backend: SqliteBackend,
     user: User,
 ) -> None:
-    now = datetime.now(UTC)
-    minute = timedelta(minutes=1)
+    now, minute = datetime.now(UTC), timedelta(minutes=1)
+    # A login that is not later than the one before would write nothing.
+    seconds = itertools.count(1)
     compare(
         "SQLite writes, one commit each",
         floor="aiosqlite",
         aiosqlite=repeat(runner, WRITES, lambda: driver.execute_fetchall(WRITE, ("x",))),
         sqlite3_in_the_same_thread=repeat_raw(WRITES, lambda: raw.execute(WRITE, ("x",)).fetchall()),
-        users_record_login=repeat(runner, WRITES, lambda: backend.users.record_login(user.id, now)),
+        users_record_login=repeat(
+            runner,
+            WRITES,
+            lambda: backend.users.record_login(user.id, now + timedelta(seconds=next(seconds))),
+        ),
         attempts_claim=repeat(
             runner, WRITES, lambda: backend.attempts.claim("key", limit=5, window=minute, now=now)
         ),

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from regstack.testing.processes import Fleet
 
 
+DEADLINE_SECONDS = 120
+"""After which calls at once are taken to wait for each other for ever."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call of a repository, which can be sent to another process.
@@ -91,6 +95,9 @@ async def make_at_once(
         calls: what to call.
         backends: instances over one namespace, connected already.
         delays: for each call, how many turns of the event loop it lets pass first.
+
+    Raises:
+        TimeoutError: they do not end.
     """
     start = asyncio.Event()
 
@@ -106,7 +113,8 @@ async def make_at_once(
     ]
     await asyncio.sleep(0)
     start.set()
-    results = await asyncio.gather(*tasks, return_exceptions=True)
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        results = await asyncio.gather(*tasks, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):
             raise result

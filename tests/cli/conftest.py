@@ -16,10 +16,18 @@ from regstack.cli.commands import make_app
 COMMAND = str(Path(sys.executable).parent / "regstack")
 
 
+@pytest.fixture(scope="session")
+def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the processes that tests start keep bytecode, so that only the first one compiles."""
+    return tmp_path_factory.mktemp("bytecode")
+
+
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, bytecode: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory, without settings in the environment."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(bytecode))
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     for name in list(os.environ):
         if name.startswith("REGSTACK_"):
             monkeypatch.delenv(name)
@@ -47,7 +55,7 @@ def command(folder: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
 

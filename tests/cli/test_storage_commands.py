@@ -77,11 +77,11 @@ def test_the_password_is_never_an_argument(regstack: Any) -> None:
 @pytest.mark.parametrize(
     ("email", "password"), [("no address", PASSWORD), ("root@example.com", "short"), ("r@example.com", "")]
 )
-def test_what_is_refused_is_told_in_one_line(command: Any, email: str, password: str) -> None:
-    done = command("create-admin", "--email", email, "--password-stdin", stdin=f"{password}\n")
-    assert done.returncode == 1
-    assert done.stderr.startswith("regstack: ")
-    assert "Traceback" not in done.stderr
+def test_what_is_refused_is_told_in_one_line(regstack: Any, email: str, password: str) -> None:
+    done = regstack("create-admin", "--email", email, "--password-stdin", input=f"{password}\n")
+    assert done.exit_code == 1
+    assert done.output.startswith("regstack: ")
+    assert len(done.output.splitlines()) == 1
 
 
 def test_purge_says_what_it_deleted(regstack: Any) -> None:

@@ -97,7 +97,7 @@ class Distributions:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
 

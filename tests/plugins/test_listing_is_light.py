@@ -51,7 +51,7 @@ def test_listing_the_backends_costs_little_cpu(tmp_path: Path) -> None:
     measured = []
     for _ in range(3):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run(command, cwd=tmp_path, env=os.environ, check=True, capture_output=True, timeout=60)
+        subprocess.run(command, cwd=tmp_path, env=os.environ, check=True, capture_output=True, timeout=180)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         measured.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     print(f"regstack doctor --list-backends: {min(measured) * 1000:.0f} ms of CPU")

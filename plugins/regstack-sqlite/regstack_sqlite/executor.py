@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import StaticPool
 from sqlalchemy.dialects.sqlite.aiosqlite import dialect as aiosqlite_dialect
@@ -15,7 +15,7 @@ from regstack_sqlite.connections import Connections
 from regstack_sqlite.errors import meaning_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Sequence
 
     import aiosqlite
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from regstack.backends.sql.statement import Statement
     from regstack_sqlite.connection import Source
 
+T = TypeVar("T")
+
 _MOST_READERS = 4
+_PATIENCE_SECONDS = 1.0
 
 
 class SqliteExecutor(Executor):
@@ -35,8 +38,9 @@ class SqliteExecutor(Executor):
     both, so reads wait for their turn as well.
 
     A statement that was handed to a connection's thread runs to its end, also when nobody waits
-    for it any more, and whatever is sent later runs after it. So a cancelled statement needs no
-    cleaning up, and a cancelled transaction only has to be followed by a ROLLBACK.
+    for it any more, and whatever is sent later runs after it. So a task that is cancelled waits
+    for the write under way, whose outcome is then settled, and a cancelled transaction only has
+    to be followed by a ROLLBACK.
 
     Args:
         source: where connections come from.
@@ -65,7 +69,7 @@ class SqliteExecutor(Executor):
         if statement.writes or self._source.path is None:
             async with connections.lock:
                 writer = await connections.writer()
-                return await writer.execute_fetchall(statement.sql, arguments)  # type: ignore[return-value]
+                return list(await _to_the_end(writer.execute_fetchall(statement.sql, arguments)))
         reader = await connections.reader()
         reader.waiting += 1
         try:
@@ -77,7 +81,7 @@ class SqliteExecutor(Executor):
         connections = self._open
         async with connections.lock:
             writer = await connections.writer()
-            return (await writer.execute(statement.sql, arguments)).rowcount
+            return (await _to_the_end(writer.execute(statement.sql, arguments))).rowcount
 
     @asynccontextmanager
     async def raw_transaction(self) -> AsyncIterator[Transaction]:  # noqa: D102
@@ -87,7 +91,7 @@ class SqliteExecutor(Executor):
             lock.roll_back = writer.rollback
             await self.repeated(lambda: writer.execute("BEGIN IMMEDIATE"), repeatable=True)
             yield _SqliteTransaction(writer)
-            await writer.execute("COMMIT")
+            await _to_the_end(writer.execute("COMMIT"))
             lock.roll_back = None
 
     @asynccontextmanager
@@ -122,7 +126,7 @@ class SqliteExecutor(Executor):
                 yield connection
                 if list(await writer.execute_fetchall("PRAGMA foreign_key_check")):
                     raise BackendError("the migration would leave rows that refer to nothing; it was undone")
-                await writer.execute("COMMIT")
+                await _to_the_end(writer.execute("COMMIT"))
                 await writer.execute("PRAGMA foreign_keys=ON")
                 lock.roll_back = None
             finally:
@@ -136,6 +140,17 @@ class SqliteExecutor(Executor):
         connections, self._connections = self._connections, None
         if connections is not None:
             await connections.aclose()
+
+
+async def _to_the_end(write: Awaitable[T]) -> T:
+    """Wait for a write; where the task is cancelled, wait for it all the same, but not for ever."""
+    running = asyncio.ensure_future(write)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        running.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.wait([running], timeout=_PATIENCE_SECONDS)
+        raise
 
 
 class _SqliteTransaction(Transaction):

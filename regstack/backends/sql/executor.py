@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar, cast
 
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 
 from regstack.backends.sql.statement import Statement
 from regstack.errors import BackendError, BackendTimeout, BackendUnavailable, Conflict, InvalidText
@@ -37,7 +38,8 @@ T = TypeVar("T")
 _MAX_TRIES_UNAVAILABLE = 3
 _SHORTEST_PAUSE_SECONDS = 0.002
 _LONGEST_PAUSE_SECONDS = 0.1
-_SHARE_FOR_REPEATS = 0.9
+_MARGIN_SECONDS = 0.5
+_MARGIN_SHARE = 0.3
 
 
 class Locked(BackendTimeout):
@@ -176,7 +178,12 @@ class Executor(Queries):
             self._raise(error)
 
     async def repeated(self, once: Callable[[], Awaitable[T]], *, repeatable: bool) -> T:
-        """Run `once`, again while that is safe; stops by itself shortly before the deadline."""
+        """Run `once`, again while that is safe; stops by itself shortly before the deadline.
+
+        So the error that is raised in the end is the last attempt's, and not that time is up.
+        """
+        margin = min(_MARGIN_SECONDS, self.timeout * _MARGIN_SHARE)
+        until = asyncio.get_running_loop().time() + self.timeout - margin
 
         async def attempt() -> T:
             try:
@@ -194,16 +201,15 @@ class Executor(Queries):
             AsyncRetrying,
             RetryCallState,
             retry_if_exception,
-            stop_before_delay,
             wait_random_exponential,
         )
-
-        soon = stop_before_delay(self.timeout * _SHARE_FOR_REPEATS)
 
         def given_up(state: RetryCallState) -> bool:
             error = state.outcome.exception() if state.outcome else None
             tries = state.attempt_number + 1
-            return soon(state) or (tries >= _MAX_TRIES_UNAVAILABLE and not isinstance(error, Locked))
+            if asyncio.get_running_loop().time() + state.upcoming_sleep > until:
+                return True
+            return tries >= _MAX_TRIES_UNAVAILABLE and not isinstance(error, Locked)
 
         pause = wait_random_exponential(
             multiplier=_SHORTEST_PAUSE_SECONDS, min=_SHORTEST_PAUSE_SECONDS, max=_LONGEST_PAUSE_SECONDS
@@ -221,8 +227,7 @@ class Executor(Queries):
         seen = self.translated(error)
         if seen is error:
             raise error
-        original = getattr(error, "orig", None) or error
-        raise seen from original.__cause__ or original
+        raise seen from _original(error)
 
     def translated(self, error: Exception) -> Exception:
         """Give the error of `regstack.errors` that a caller sees in place of `error`."""
@@ -266,3 +271,10 @@ def _may_repeat(error: BaseException, repeatable: bool) -> bool:
     if isinstance(error, Locked):
         return True
     return isinstance(error, BackendUnavailable) and (repeatable or not error.outcome_unknown)
+
+
+def _original(error: Exception) -> BaseException:
+    """The driver's own error; SQLAlchemy's would show the statement's parameters."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        return error.orig.__cause__ or error.orig
+    return error

@@ -20,7 +20,11 @@ clause = pytest.mark.clause
 async def _pages(backend: Backend, limit: int, **filters: Any) -> list[str]:
     ids: list[str] = []
     after = None
-    while page := await backend.users.list_page(limit=limit, after=after, **filters):
+    # A backend that answers the same page again must not keep the test from ending.
+    while len(ids) < 1000:
+        page = await backend.users.list_page(limit=limit, after=after, **filters)
+        if not page:
+            break
         ids.extend(user.id for user in page)
         after = page[-1].id
     return ids

@@ -161,6 +161,24 @@ async def test_a_server_that_dribbles_costs_no_more_than_the_deadline(smtp_scrip
                 await SmtpEmailService(config).send(MAIL)
 
 
+async def test_the_deadline_holds_for_the_conversation_and_not_for_each_reply(smtp_script):
+    answered = 0
+
+    async def slow(reader, writer) -> None:
+        nonlocal answered
+        for reply in (b"220 hi\r\n", *[b"250 ok\r\n"] * 3, b"354 go\r\n"):
+            await asyncio.sleep(0.2)
+            writer.write(reply)
+            answered += 1
+            if not await reader.readline():
+                return
+
+    async with smtp_script(slow, smtp_timeout_seconds=0.3) as config:
+        with pytest.raises(DeliveryError, match="took longer"):
+            await SmtpEmailService(config).send(MAIL)
+    assert answered <= 2
+
+
 def scripted(*replies: bytes):
     """A server that greets and gives one reply to each line it reads, then hangs up."""
 

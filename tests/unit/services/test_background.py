@@ -266,6 +266,23 @@ def test_a_job_that_its_loop_interrupts_is_begun_again_in_the_next(caplog):
     assert (queue.done, queue.lost) == (1, 0)
 
 
+def test_a_job_that_was_done_when_its_loop_ended_is_not_begun_again():
+    queue, starts = BackgroundQueue(name="q", capacity=9), []
+
+    async def busy() -> None:
+        starts.append(1)
+        time.sleep(0.006)  # noqa: ASYNC251 - so long that the worker then gives the loop a turn
+
+    async def request() -> None:
+        queue.put(busy, label="busy")
+        await asyncio.sleep(0)
+
+    asyncio.run(request())
+    assert asyncio.run(queue.join(5))
+    assert len(starts) == 1
+    assert (queue.done, queue.lost) == (1, 0)
+
+
 def test_a_job_that_is_interrupted_again_and_again_is_lost(caplog):
     queue, starts = BackgroundQueue(name="q", capacity=9), []
 

@@ -1,0 +1,149 @@
+"""Backends over a file of the test's own."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from regstack_sqlite.backend import SqliteBackend
+
+from regstack.auth.clock import FrozenClock
+from regstack.config.schema import RegStackConfig
+from regstack.models.ids import new_id
+from regstack.models.user import User
+
+WORKER = Path(__file__).with_name("worker.py")
+DEADLINE_SECONDS = 60
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    return FrozenClock(datetime(2026, 5, 4, 12, 0, tzinfo=UTC))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "accounts.db"
+
+
+@pytest.fixture
+async def open_backend(path: Path, clock: FrozenClock) -> AsyncIterator[Callable[..., SqliteBackend]]:
+    """Build a backend, over the test's file unless `database_url` says otherwise."""
+    opened: list[SqliteBackend] = []
+
+    def build(**settings: Any) -> SqliteBackend:
+        settings = {"database_url": f"sqlite+aiosqlite:///{path}"} | settings
+        opened.append(SqliteBackend(config=RegStackConfig(**settings), clock=clock))
+        return opened[-1]
+
+    yield build
+    for backend in opened:
+        await backend.aclose()
+
+
+@pytest.fixture
+async def backend(open_backend: Callable[..., SqliteBackend]) -> SqliteBackend:
+    backend = open_backend()
+    await backend.install_schema()
+    return backend
+
+
+@pytest.fixture
+def make_user(clock: FrozenClock) -> Callable[..., User]:
+    numbers = count(1)
+
+    def make(**fields: Any) -> User:
+        clock.advance(timedelta(milliseconds=1))
+        address = fields.pop("email", f"user{next(numbers)}@example.com")
+        values = {"email_key": address, "hashed_password": "$hash", "now": clock.now()} | fields
+        return User.new(id=new_id(clock), email=address, **values)
+
+    return make
+
+
+@pytest.fixture
+def traced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The SQL that connections opened from now on run."""
+    statements: list[str] = []
+    connect = sqlite3.connect
+
+    def traced_connect(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        connection = connect(*arguments, **options)
+        connection.set_trace_callback(statements.append)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", traced_connect)
+    return statements
+
+
+class Process:
+    """`worker.py` in a process of its own, ready to begin."""
+
+    def __init__(self, command: str, path: Path, *arguments: str) -> None:
+        self._popen = subprocess.Popen(
+            [sys.executable, "-W", "error", str(WORKER), command, f"sqlite:///{path}", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        if self.read_line() != "ready":
+            raise AssertionError(self._popen.communicate(timeout=DEADLINE_SECONDS)[1])
+
+    def read_line(self) -> str:
+        assert self._popen.stdout is not None
+        return self._popen.stdout.readline().removesuffix("\n")
+
+    def begin(self) -> None:
+        assert self._popen.stdin is not None
+        self._popen.stdin.write("\n")
+        self._popen.stdin.flush()
+
+    def end(self) -> list[str]:
+        """Wait for its end; give the lines that were not read yet."""
+        output, errors = self._popen.communicate(timeout=DEADLINE_SECONDS)
+        assert self._popen.returncode == 0, errors
+        return output.splitlines()
+
+    def kill(self) -> list[str]:
+        """Kill it; give the lines that were not read yet, the last of which may be cut."""
+        self._popen.kill()
+        return self._popen.communicate(timeout=DEADLINE_SECONDS)[0].splitlines()
+
+    def stop(self) -> None:
+        if self._popen.poll() is None:
+            self.kill()
+
+
+@pytest.fixture
+def start(path: Path) -> Iterator[Callable[..., Process]]:
+    """Start a worker on the test's file, and wait until it is ready."""
+    started: list[Process] = []
+
+    def start_one(command: str, *arguments: str) -> Process:
+        started.append(Process(command, path, *arguments))
+        return started[-1]
+
+    yield start_one
+    for process in started:
+        process.stop()
+
+
+@pytest.fixture
+def run_together(start: Callable[..., Process]) -> Callable[..., list[list[str]]]:
+    """Run a command in several processes that begin at once; give the lines that each printed."""
+
+    def run(number: int, command: str, *arguments: str) -> list[list[str]]:
+        processes = [start(command, *arguments) for _ in range(number)]
+        for process in processes:
+            process.begin()
+        return [process.end() for process in processes]
+
+    return run

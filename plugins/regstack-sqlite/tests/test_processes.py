@@ -1,0 +1,82 @@
+"""Several processes on one file."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from regstack_sqlite.backend import SqliteBackend
+
+from regstack.errors import BackendTimeout
+from regstack.models.user import User
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_fifty_writers_in_several_processes_lose_no_update(backend: SqliteBackend, run_together: Callable[..., list[list[str]]]) -> None:
+    outputs = run_together(4, "claim", "13", "4")
+    counts = sorted(int(number) for output in outputs for line in output for number in line.split())
+    assert counts == list(range(1, 4 * 13 * 4 + 1))
+
+
+async def test_a_process_killed_in_mid_write_loses_nothing_that_was_acknowledged(
+    backend: SqliteBackend, start: Callable[..., Any], path: Path
+) -> None:
+    for _ in range(3):
+        process = start("create")
+        process.begin()
+        acknowledged = [process.read_line() for _ in range(20)]
+        acknowledged += [line for line in process.kill() if len(line) == 36]
+        found = [await backend.users.get_by_id(user_id) for user_id in acknowledged]
+        assert None not in found
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    connection.close()
+
+
+async def test_a_lock_that_stays_is_a_timeout_within_the_deadline(
+    backend: SqliteBackend, open_backend: Callable[..., SqliteBackend], make_user: Callable[..., User], path: Path
+) -> None:
+    hurried = open_backend(db_timeout_seconds=0.5)
+    user = await backend.users.create(make_user())
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        for operation in (
+            lambda: hurried.users.record_login(user.id, user.created_at),
+            lambda: hurried.users.delete(user.id),
+        ):
+            start_time = time.monotonic()
+            with pytest.raises(BackendTimeout, match="db_timeout_seconds") as caught:
+                await operation()
+            assert time.monotonic() - start_time < 1.0
+            assert isinstance(caught.value.__cause__, sqlite3.OperationalError)
+        assert await hurried.users.get_by_id(user.id) == user
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+    assert await hurried.users.record_login(user.id, user.created_at)
+    assert await hurried.users.delete(user.id)
+
+
+async def test_a_short_lock_is_waited_for(backend: SqliteBackend, make_user: Callable[..., User], path: Path) -> None:
+    user = await backend.users.create(make_user())
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    retries: list[str] = []
+    translate = backend.executor.translate
+
+    def translate_and_let_go(error: Exception) -> object:
+        retries.append(str(error))
+        if len(retries) == 2:
+            other.execute("ROLLBACK")
+        return translate(error)
+
+    backend.executor.translate = translate_and_let_go  # type: ignore[method-assign,assignment]
+    assert await backend.users.record_login(user.id, user.created_at)
+    assert retries == ["database is locked"] * 2
+    other.close()
