@@ -5,9 +5,15 @@ from __future__ import annotations
 import inspect
 import re
 from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from regstack.backends import protocols
 from regstack.backends.base import Capability
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 REPOSITORIES = {
     "users": protocols.UserRepoProtocol,
@@ -49,7 +55,8 @@ class Clause:
     rule: str
 
 
-def catalogue() -> dict[str, Clause]:
+@cache
+def catalogue() -> Mapping[str, Clause]:
     """Give every clause, `capabilities`, then every operation that is described without a clause."""
     clauses = _numbered(protocols.__doc__)
     operations: dict[str, Clause] = {}
@@ -65,7 +72,7 @@ def catalogue() -> dict[str, Clause]:
                 operation_name = f"{repository}.{name}"
                 operations[operation_name] = Clause(operation_name, _one_line(doc))
     capabilities = Clause("capabilities", _one_line(inspect.getdoc(Capability) or ""))
-    return clauses | {"capabilities": capabilities} | operations
+    return MappingProxyType(clauses | {"capabilities": capabilities} | operations)
 
 
 def _numbered(doc: str | None) -> dict[str, Clause]:

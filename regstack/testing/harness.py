@@ -18,7 +18,7 @@ from regstack.config.schema import RegStackConfig
 from regstack.errors import ConfigurationError, RegStackError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
     from regstack.auth.clock import Clock
@@ -121,6 +121,7 @@ class UrlHarness(Harness):
             url = url.replace("{tmp}", self._folder)
         self._url = url.replace("{unique}", secrets.token_hex(6))
         self._settings: dict[str, Any] | None = None
+        self._open = opener()
         self._expected_kind = kind
         self.kind = kind or "unknown"
 
@@ -132,7 +133,7 @@ class UrlHarness(Harness):
         """Build an instance through the registry."""
         if self._settings is None:
             await self.renew()
-        backend = create_backend(self._settings or {}, clock)
+        backend = self._open(self._settings or {}, clock)
         if self._expected_kind is not None and backend.kind != self._expected_kind:
             raise ConfigurationError(
                 f"the URL belongs to {backend.kind!r}, and --regstack-backend says {self._expected_kind!r}"
@@ -175,11 +176,12 @@ class UrlHarness(Harness):
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def create_backend(settings: Mapping[str, Any], clock: Clock) -> Backend:
-    """Build the backend that takes `settings["database_url"]`, through the registry."""
-    from regstack.plugins.registry import PluginRegistry  # noqa: PLC0415 - tests without it need it not
+def opener() -> Callable[[Mapping[str, Any], Clock], Backend]:
+    """Look for plugins once, and give what builds the backend of some settings."""
+    from regstack.plugins.registry import PluginRegistry  # noqa: PLC0415 - not every harness needs it
 
-    return PluginRegistry.discover().create_backend(RegStackConfig(**settings), clock)
+    registry = PluginRegistry.discover()
+    return lambda settings, clock: registry.create_backend(RegStackConfig(**settings), clock)
 
 
 def load_harness(reference: str) -> Harness:

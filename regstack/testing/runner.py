@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+_EACH = """
+import json, sys, pytest
+statuses = [int(pytest.main(arguments)) for arguments in json.loads(sys.argv[1])]
+with open(sys.argv[2], "w") as target:
+    json.dump(statuses, target)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +28,7 @@ class SuiteRun:
     Attributes:
         exit_status: pytest's; 0 where everything passed.
         report: the manifest, empty where the suite did not run.
-        output: what pytest printed.
+        output: what pytest printed, for all runs of the same process.
     """
 
     exit_status: int
@@ -35,7 +42,7 @@ class SuiteRun:
 
 
 def run_suite(*options: str, timeout: float = 600) -> SuiteRun:
-    """Run the contract suite and wait for it.
+    """Run the contract suite once and wait for it.
 
     Args:
         *options: of pytest and of the suite, `--regstack-url=…` for example.
@@ -43,17 +50,43 @@ def run_suite(*options: str, timeout: float = 600) -> SuiteRun:
 
     Raises:
         subprocess.TimeoutExpired: it did not end in time.
+        RuntimeError: the process broke down.
+    """
+    (run,) = run_suites([options], timeout=timeout)
+    return run
+
+
+def run_suites(runs: Sequence[Sequence[str]], *, timeout: float = 600) -> list[SuiteRun]:
+    """Run the contract suite several times, one after the other, in one process.
+
+    Args:
+        runs: the options of each run.
+        timeout: seconds until all of them are given up.
+
+    Raises:
+        subprocess.TimeoutExpired: they did not end in time.
+        RuntimeError: the process broke down.
     """
     with tempfile.TemporaryDirectory(prefix="regstack-report-") as folder:
-        path = Path(folder, "report.json")
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "regstack.testing.plugin"]
-        command += ["-p", "no:cacheprovider", "--pyargs", "regstack.testing.suite"]
-        done = subprocess.run(  # noqa: S603 - our own interpreter, with our own arguments
-            [*command, f"--regstack-report={path}", *options],
+        reports = [Path(folder, f"{number}.json") for number in range(len(runs))]
+        common = ["-q", "-p", "regstack.testing.plugin", "-p", "no:cacheprovider"]
+        common += ["--pyargs", "regstack.testing.suite"]
+        each = [
+            [*common, f"--regstack-report={report}", *options]
+            for report, options in zip(reports, runs, strict=True)
+        ]
+        statuses = Path(folder, "statuses.json")
+        done = subprocess.run(  # noqa: S603 - this interpreter, and what the caller says
+            [sys.executable, "-c", _EACH, json.dumps(each), str(statuses)],
             capture_output=True,
             text=True,
             timeout=timeout,
             check=False,
         )
-        report = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    return SuiteRun(done.returncode, report, done.stdout + done.stderr)
+        output = done.stdout + done.stderr
+        if not statuses.exists():
+            raise RuntimeError(f"the suite broke down:\n{output}")
+        return [
+            SuiteRun(status, json.loads(report.read_text("utf-8")) if report.exists() else {}, output)
+            for status, report in zip(json.loads(statuses.read_text("utf-8")), reports, strict=True)
+        ]

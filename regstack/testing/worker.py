@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from regstack.auth.clock import FrozenClock
 from regstack.testing.contest import make_at_once
-from regstack.testing.harness import create_backend
+from regstack.testing.harness import opener
 
 if TYPE_CHECKING:
     from regstack.backends.base import Backend
@@ -25,6 +25,7 @@ class Worker:
     """Holds the backend between messages."""
 
     def __init__(self) -> None:
+        self._open = opener()
         self._backend: Backend | None = None
         self._share: tuple[Any, Any] = ([], [])
 
@@ -40,7 +41,7 @@ class Worker:
             self._backend = None
         if kind == "open":
             settings, now = rest
-            self._backend = create_backend(settings, FrozenClock(now))
+            self._backend = self._open(settings, FrozenClock(now))
             await self._backend.users.count()
         return None
 

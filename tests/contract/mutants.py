@@ -57,7 +57,7 @@ class SelectThenInsert(MemoryBlacklist):
 
 
 class RevokesTwice(Mutant):
-    clauses = ("BLK-01", "COM-08")
+    clauses = ("BLK-01",)
     repositories: ClassVar = {"blacklist": SelectThenInsert}
 
 
@@ -71,7 +71,7 @@ class SelectThenDelete(MemoryPending):
 
 
 class ConsumesTwice(Mutant):
-    clauses = ("PEN-03", "COM-08")
+    clauses = ("PEN-03",)
     repositories: ClassVar = {"pending": SelectThenDelete}
 
 
@@ -276,7 +276,7 @@ class UncheckedIdentities(MemoryOAuthIdentities):
 
 
 class LinksToWhoIsBeingDeleted(Mutant):
-    clauses = ("USR-05", "COM-08")
+    clauses = ("USR-05",)
     repositories: ClassVar = {"oauth_identities": UncheckedIdentities}
 
 
@@ -399,7 +399,7 @@ class ReadThenWrite(MemoryOAuthStates):
 
 
 class StoresSeveralResults(Mutant):
-    clauses = ("OST-01", "COM-08")
+    clauses = ("OST-01",)
     repositories: ClassVar = {"oauth_states": ReadThenWrite}
 
 
@@ -416,7 +416,7 @@ class ByAddress(MemoryPending):
 
 
 class BringsBackWhatWasReplaced(Mutant):
-    clauses = ("PEN-02", "COM-08")
+    clauses = ("PEN-02",)
     repositories: ClassVar = {"pending": ByAddress}
 
 

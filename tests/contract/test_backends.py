@@ -14,6 +14,7 @@ HERE = Path(__file__).parent
 
 BACKENDS = {
     "memory": "regstack.testing.memory.harness:MemoryHarness",
+    "sqlite": f"{HERE / 'harnesses.py'}:SqliteHarness",
 }
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +17,14 @@ from sqlalchemy.exc import ArgumentError
 from regstack.errors import BackendUnavailable, ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from sqlalchemy.engine import URL
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 _OLDEST_SQLITE = (3, 35)
 _BUSY_TIMEOUT_MILLISECONDS = 50
+_PATIENCE_SECONDS = 1.0
 
 
 class Source(ABC):
@@ -48,7 +53,7 @@ class Source(ABC):
         try:
             await self._set_up(connection)
         except BaseException:
-            self.abandon(connection)
+            await self.abandon(connection)
             raise
         return connection
 
@@ -60,9 +65,17 @@ class Source(ABC):
         """Close a connection, or give it back."""
         await connection.close()
 
-    def abandon(self, connection: aiosqlite.Connection) -> None:
-        """Close a connection without waiting for it."""
-        connection.stop()
+    async def abandon(self, connection: aiosqlite.Connection) -> None:
+        """Close a connection in whatever state it is.
+
+        Its thread is dead where its event loop was closed in the middle of a statement.
+        """
+        if connection._thread.is_alive():  # noqa: SLF001
+            with suppress(Exception):
+                await answered(connection.close)
+        elif connection._connection is not None:  # noqa: SLF001
+            connection._connection.close()  # noqa: SLF001
+            connection._connection = None  # noqa: SLF001
 
     async def _set_up(self, connection: aiosqlite.Connection) -> None:
         await connection.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MILLISECONDS}")
@@ -112,7 +125,12 @@ class UrlSource(Source):
             )
         connection = aiosqlite.connect(self._database, **self._options)
         connection._thread.daemon = True  # noqa: SLF001 - a forgotten `aclose` must not keep the process alive
-        return await connection
+        try:
+            return await connection
+        except BaseException:
+            # The thread was told to stop, and must have done so before its event loop is closed.
+            await answered(lambda: asyncio.to_thread(connection._thread.join, _PATIENCE_SECONDS))  # noqa: SLF001
+            raise
 
 
 class EngineSource(Source):
@@ -144,9 +162,24 @@ class EngineSource(Source):
     async def close(self, connection: aiosqlite.Connection) -> None:  # noqa: D102
         await self._borrowed.pop(connection).close()
 
-    def abandon(self, connection: aiosqlite.Connection) -> None:  # noqa: D102
+    async def abandon(self, connection: aiosqlite.Connection) -> None:  # noqa: D102
         self._borrowed.pop(connection, None)
-        connection.stop()
+        await super().abandon(connection)
+
+
+async def answered(send: Callable[[], Awaitable[object]]) -> None:
+    """Send until an answer comes, however often the task is cancelled meanwhile.
+
+    An event loop that is closed before a connection has answered ends the connection's thread.
+    """
+    until = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
+    while True:
+        try:
+            async with asyncio.timeout_at(until):
+                await send()
+        except asyncio.CancelledError:
+            continue
+        return
 
 
 def _file(url: URL) -> Path | None:

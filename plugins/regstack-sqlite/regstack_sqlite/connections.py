@@ -28,17 +28,6 @@ class Reader:
     waiting: int = 0
 
 
-@dataclass(slots=True, eq=False)
-class Turn:
-    """The writer's lock, held by one task.
-
-    Attributes:
-        roll_back: what makes the connection clean where the task ends early.
-    """
-
-    roll_back: Callable[[], Awaitable[None]] | None = None
-
-
 class Connections:
     """One writer and some readers, opened when they are first needed.
 
@@ -69,27 +58,32 @@ class Connections:
         self._opening = asyncio.Lock()
         self._writer: aiosqlite.Connection | None = None
         self._readers: list[Reader] = []
-        self._cleaning: set[asyncio.Task[None]] = set()
+        self._left: list[aiosqlite.Connection] = []
         self._unclean = False
         if former is not None:
             self._take_over(former)
 
     def _take_over(self, former: Connections) -> None:
-        for reader in former._readers:
-            self._source.abandon(reader.connection)
+        self._left = [*former._left, *(reader.connection for reader in former._readers)]
         if former._writer is None:
             return
         if self._source.path is None:
             self._writer, self._unclean = former._writer, True
         else:
-            self._source.abandon(former._writer)
+            self._left.append(former._writer)
+
+    async def _abandon_left(self) -> None:
+        while self._left:
+            await self._source.abandon(self._left.pop())
 
     async def writer(self) -> aiosqlite.Connection:
         """Give the one connection that writes; the caller holds `lock`."""
+        await self._abandon_left()
         if self._writer is None:
             self._writer = await self._source.connect()
         if self._unclean:
             await self._writer.rollback()
+            await self._writer.execute("PRAGMA foreign_keys=ON")
             self._unclean = False
         return self._writer
 
@@ -101,6 +95,7 @@ class Connections:
         if idlest is not None and self._opening.locked():
             return idlest
         async with self._opening:
+            await self._abandon_left()
             idlest = self._idlest()
             if idlest is None or (idlest.waiting > 0 and len(self._readers) < self._most_readers):
                 idlest = Reader(await self._source.connect())
@@ -111,39 +106,29 @@ class Connections:
         return min(self._readers, key=lambda reader: reader.waiting, default=None)
 
     @asynccontextmanager
-    async def lock_until_clean(self) -> AsyncIterator[Turn]:
-        """Hold the lock until the block ends and what it left behind is rolled back.
+    async def exclusively(
+        self, roll_back: Callable[[aiosqlite.Connection], Awaitable[None]]
+    ) -> AsyncIterator[None]:
+        """Hold the writer; `roll_back` makes it clean where the block does not reach its end."""
+        async with self.lock:
+            try:
+                yield
+            except BaseException:
+                await self._clean(roll_back)
+                raise
 
-        A task that is cancelled does not wait for that: another one rolls back and then passes
-        the lock on.
-        """
-        await self.lock.acquire()
-        turn = Turn()
+    async def _clean(self, roll_back: Callable[[aiosqlite.Connection], Awaitable[None]]) -> None:
+        if self._writer is None:
+            return
         try:
-            yield turn
-        finally:
-            if turn.roll_back is None:
-                self.lock.release()
-            else:
-                cleaning = self.loop.create_task(self._clean(turn.roll_back))
-                self._cleaning.add(cleaning)
-                cleaning.add_done_callback(self._cleaning.discard)
-
-    async def _clean(self, roll_back: Callable[[], Awaitable[None]]) -> None:
-        self._unclean = True
-        try:
-            await roll_back()
-            self._unclean = False
+            await roll_back(self._writer)
         except Exception:  # noqa: BLE001 - whatever is wrong with it, the next task gets another one
-            if self._writer is not None:
-                self._source.abandon(self._writer)
-            self._writer, self._unclean = None, False
-        finally:
-            self.lock.release()
+            writer, self._writer = self._writer, None
+            await self._source.abandon(writer)
 
     async def aclose(self) -> None:
-        """Close all, after what is under way."""
-        await asyncio.gather(*self._cleaning, return_exceptions=True)
+        """Close all of them."""
+        await self._abandon_left()
         readers, self._readers = self._readers, []
         writer, self._writer = self._writer, None
         for connection in [*(reader.connection for reader in readers), *([writer] if writer else [])]:

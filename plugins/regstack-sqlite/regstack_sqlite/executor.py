@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import StaticPool
 from sqlalchemy.dialects.sqlite.aiosqlite import dialect as aiosqlite_dialect
 
-from regstack.backends.sql.executor import Executor, Transaction
+from regstack.backends.sql.executor import MIGRATION_PATIENCE_SECONDS, Executor, Transaction
 from regstack.errors import BackendError
+from regstack_sqlite.connection import answered
 from regstack_sqlite.connections import Connections
 from regstack_sqlite.errors import meaning_of
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _MOST_READERS = 4
-_PATIENCE_SECONDS = 1.0
 
 
 class SqliteExecutor(Executor):
@@ -69,11 +69,12 @@ class SqliteExecutor(Executor):
         if statement.writes or self._source.path is None:
             async with connections.lock:
                 writer = await connections.writer()
-                return list(await _to_the_end(writer.execute_fetchall(statement.sql, arguments)))
+                return list(await _to_the_end(writer, writer.execute_fetchall(statement.sql, arguments)))
         reader = await connections.reader()
         reader.waiting += 1
         try:
-            return await reader.connection.execute_fetchall(statement.sql, arguments)  # type: ignore[return-value]
+            running = reader.connection.execute_fetchall(statement.sql, arguments)
+            return list(await _to_the_end(reader.connection, running))
         finally:
             reader.waiting -= 1
 
@@ -81,21 +82,19 @@ class SqliteExecutor(Executor):
         connections = self._open
         async with connections.lock:
             writer = await connections.writer()
-            return (await _to_the_end(writer.execute(statement.sql, arguments))).rowcount
+            return (await _to_the_end(writer, writer.execute(statement.sql, arguments))).rowcount
 
     @asynccontextmanager
     async def raw_transaction(self) -> AsyncIterator[Transaction]:  # noqa: D102
         connections = self._open
-        async with connections.lock_until_clean() as lock:
+        async with connections.exclusively(_roll_back):
             writer = await self.repeated(connections.writer, repeatable=True)
-            lock.roll_back = writer.rollback
             await self.repeated(lambda: writer.execute("BEGIN IMMEDIATE"), repeatable=True)
             yield _SqliteTransaction(writer)
-            await _to_the_end(writer.execute("COMMIT"))
-            lock.roll_back = None
+            await writer.execute("COMMIT")
 
     @asynccontextmanager
-    async def migration(self) -> AsyncIterator[AsyncConnection]:
+    async def raw_migration(self) -> AsyncIterator[AsyncConnection]:
         """Open a transaction for changes of the schema.
 
         Foreign keys are off, since rebuilding a table drops it, and would take the rows that
@@ -105,30 +104,28 @@ class SqliteExecutor(Executor):
         from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - only to migrate
 
         connections = self._open
-        async with connections.lock_until_clean() as lock:
+        async with connections.exclusively(_roll_back_migration):
             writer = await self.repeated(connections.writer, repeatable=True)
 
             async def lend() -> aiosqlite.Connection:
                 return writer
 
-            async def restore() -> None:
-                await writer.rollback()
-                await writer.execute("PRAGMA foreign_keys=ON")
-
             engine = create_async_engine(
                 "sqlite+aiosqlite://", poolclass=StaticPool, pool_reset_on_return=None, async_creator=lend
             )
-            lock.roll_back = restore
             connection = await engine.connect()
             try:
                 await writer.execute("PRAGMA foreign_keys=OFF")
-                await self.repeated(lambda: writer.execute("BEGIN IMMEDIATE"), repeatable=True)
+                await self.repeated(
+                    lambda: writer.execute("BEGIN IMMEDIATE"),
+                    repeatable=True,
+                    timeout=MIGRATION_PATIENCE_SECONDS,
+                )
                 yield connection
                 if list(await writer.execute_fetchall("PRAGMA foreign_key_check")):
                     raise BackendError("the migration would leave rows that refer to nothing; it was undone")
-                await _to_the_end(writer.execute("COMMIT"))
+                await writer.execute("COMMIT")
                 await writer.execute("PRAGMA foreign_keys=ON")
-                lock.roll_back = None
             finally:
                 await connection.close()
                 await engine.dispose(close=False)
@@ -142,15 +139,26 @@ class SqliteExecutor(Executor):
             await connections.aclose()
 
 
-async def _to_the_end(write: Awaitable[T]) -> T:
-    """Wait for a write; where the task is cancelled, wait for it all the same, but not for ever."""
-    running = asyncio.ensure_future(write)
+async def _to_the_end(connection: aiosqlite.Connection, running: Awaitable[T]) -> T:
+    """Wait for a statement; where the task is cancelled, wait all the same, but not for ever.
+
+    What is sent to the connection later runs after the statement, so its answer tells.
+    """
     try:
-        return await asyncio.shield(running)
+        return await running
     except asyncio.CancelledError:
-        running.add_done_callback(lambda done: done.cancelled() or done.exception())
-        await asyncio.wait([running], timeout=_PATIENCE_SECONDS)
+        with suppress(Exception):
+            await answered(lambda: connection.execute("SELECT 1"))
         raise
+
+
+async def _roll_back(writer: aiosqlite.Connection) -> None:
+    await answered(writer.rollback)
+
+
+async def _roll_back_migration(writer: aiosqlite.Connection) -> None:
+    await answered(writer.rollback)
+    await answered(lambda: writer.execute("PRAGMA foreign_keys=ON"))
 
 
 class _SqliteTransaction(Transaction):

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from regstack_sqlite.backend import SqliteBackend
 
 from regstack.auth.clock import FrozenClock
 from regstack.config.schema import RegStackConfig
 from regstack.models.ids import new_id
 from regstack.models.user import User
+from regstack_sqlite.backend import SqliteBackend
 
 WORKER = Path(__file__).with_name("worker.py")
 DEADLINE_SECONDS = 60

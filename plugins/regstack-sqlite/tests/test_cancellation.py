@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from regstack_sqlite.backend import SqliteBackend
 
 from regstack.models.user import User
+from regstack_sqlite.backend import SqliteBackend
 
 pytestmark = pytest.mark.anyio
 
@@ -40,18 +40,16 @@ class Interrupted:
             value, error = None, None
             try:
                 value = yield waited
-            except BaseException as thrown:
+            except BaseException as thrown:  # noqa: BLE001 - passed on
                 error = thrown
 
 
 @pytest.fixture(params=["file", "memory"])
-async def store(
-    request: pytest.FixtureRequest, open_backend: Callable[..., SqliteBackend]
-) -> AsyncIterator[SqliteBackend]:
+async def store(request: pytest.FixtureRequest, open_backend: Callable[..., SqliteBackend]) -> SqliteBackend:
     settings = {} if request.param == "file" else {"database_url": "sqlite://"}
     backend = open_backend(**settings)
     await backend.install_schema()
-    yield backend
+    return backend
 
 
 async def interrupt(operation: Callable[[], Awaitable[Any]], at: int) -> bool:

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from regstack_sqlite.backend import SqliteBackend
 from sqlalchemy import create_engine
 
 from regstack.backends.sql.schema import SCRIPTS
@@ -24,6 +23,7 @@ from regstack.models.mfa_code import MfaCode, MfaKind
 from regstack.models.oauth_identity import OAuthIdentity
 from regstack.models.oauth_state import OAuthState
 from regstack.models.user import User
+from regstack_sqlite.backend import SqliteBackend
 
 pytestmark = pytest.mark.anyio
 

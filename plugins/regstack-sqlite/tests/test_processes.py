@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from regstack_sqlite.backend import SqliteBackend
 
 from regstack.errors import BackendTimeout
 from regstack.models.user import User
+from regstack_sqlite.backend import SqliteBackend
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_fifty_writers_in_several_processes_lose_no_update(backend: SqliteBackend, run_together: Callable[..., list[list[str]]]) -> None:
+async def test_fifty_writers_in_several_processes_lose_no_update(
+    backend: SqliteBackend, run_together: Callable[..., list[list[str]]]
+) -> None:
     outputs = run_together(4, "claim", "13", "4")
     counts = sorted(int(number) for output in outputs for line in output for number in line.split())
     assert counts == list(range(1, 4 * 13 * 4 + 1))
@@ -39,7 +41,10 @@ async def test_a_process_killed_in_mid_write_loses_nothing_that_was_acknowledged
 
 
 async def test_a_lock_that_stays_is_a_timeout_within_the_deadline(
-    backend: SqliteBackend, open_backend: Callable[..., SqliteBackend], make_user: Callable[..., User], path: Path
+    backend: SqliteBackend,
+    open_backend: Callable[..., SqliteBackend],
+    make_user: Callable[..., User],
+    path: Path,
 ) -> None:
     hurried = open_backend(db_timeout_seconds=0.5)
     user = await backend.users.create(make_user())
@@ -63,7 +68,9 @@ async def test_a_lock_that_stays_is_a_timeout_within_the_deadline(
     assert await hurried.users.delete(user.id)
 
 
-async def test_a_short_lock_is_waited_for(backend: SqliteBackend, make_user: Callable[..., User], path: Path) -> None:
+async def test_a_short_lock_is_waited_for(
+    backend: SqliteBackend, make_user: Callable[..., User], path: Path
+) -> None:
     user = await backend.users.create(make_user())
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from regstack_sqlite.backend import SqliteBackend
 
 from regstack.backends.sql.statement import Statement
-from regstack.models.mfa_code import MfaCode, MfaKind
 from regstack.models.ids import new_id
+from regstack.models.mfa_code import MfaCode, MfaKind
 from regstack.models.oauth_identity import OAuthIdentity
 from regstack.models.user import User
+from regstack_sqlite.backend import SqliteBackend
 
 pytestmark = pytest.mark.anyio
 
@@ -23,7 +23,9 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-async def warm(traced: list[str], open_backend: Callable[..., SqliteBackend], make_user: Callable[..., User]) -> SqliteBackend:
+async def warm(
+    traced: list[str], open_backend: Callable[..., SqliteBackend], make_user: Callable[..., User]
+) -> SqliteBackend:
     """A traced backend whose connections are open."""
     backend = open_backend()
     await backend.install_schema()
@@ -77,7 +79,15 @@ async def test_a_guarded_change_is_one_short_transaction(
 
 def statements_of(backend: SqliteBackend) -> Iterator[tuple[str, Statement]]:
     """All statements that the repositories hold."""
-    for name in ("users", "pending", "blacklist", "attempts", "mfa_codes", "oauth_identities", "oauth_states"):
+    for name in (
+        "users",
+        "pending",
+        "blacklist",
+        "attempts",
+        "mfa_codes",
+        "oauth_identities",
+        "oauth_states",
+    ):
         for attribute, value in vars(getattr(backend, name)).items():
             if isinstance(value, Statement):
                 yield f"{name}.{attribute}", value
@@ -108,17 +118,19 @@ async def test_no_statement_but_the_counts_reads_a_whole_table(backend: SqliteBa
     assert {name: line for name, line in scans.items() if name not in allowed} == {}
 
 
-async def test_a_search_is_a_range_and_no_pattern(backend: SqliteBackend, make_user: Callable[..., User]) -> None:
-    odd = [await backend.users.create(make_user(email=f"{text}@example.com")) for text in ("%", "_", "a%", "ab")]
+async def test_a_search_is_a_range_and_no_pattern(
+    backend: SqliteBackend, make_user: Callable[..., User]
+) -> None:
+    odd = [
+        await backend.users.create(make_user(email=f"{text}@example.com")) for text in ("%", "_", "a%", "ab")
+    ]
     assert await backend.users.list_page(limit=9, search="%") == [odd[0]]
     assert await backend.users.list_page(limit=9, search="_") == [odd[1]]
     assert await backend.users.list_page(limit=9, search="a") == odd[2:]
     assert await backend.users.count(search="a") == 2
 
 
-async def test_purging_goes_in_batches(
-    warm: SqliteBackend, traced: list[str]
-) -> None:
+async def test_purging_goes_in_batches(warm: SqliteBackend, traced: list[str]) -> None:
     now = warm.clock.now()
     for number in range(7):
         await warm.blacklist.revoke(f"jti{number}", now)
@@ -128,7 +140,9 @@ async def test_purging_goes_in_batches(
     assert all("LIMIT 3" in statement for statement in traced)
 
 
-async def test_rows_of_a_user_go_with_the_user(backend: SqliteBackend, make_user: Callable[..., User]) -> None:
+async def test_rows_of_a_user_go_with_the_user(
+    backend: SqliteBackend, make_user: Callable[..., User]
+) -> None:
     user = await backend.users.create(make_user())
     now = backend.clock.now()
     await backend.mfa_codes.put(MfaCode(user.id, MfaKind.LOGIN, "ab", None, 3, now, now + HOUR))

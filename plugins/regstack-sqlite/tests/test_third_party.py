@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from regstack_sqlite.errors import meaning_of
 from sqlalchemy import Select, event, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -30,6 +29,7 @@ from regstack.errors import (
 from regstack.models.ids import new_id
 from regstack.models.oauth_identity import OAuthIdentity
 from regstack.models.user import User
+from regstack_sqlite.errors import meaning_of
 
 pytestmark = pytest.mark.anyio
 
@@ -47,8 +47,8 @@ class AcmeExecutor(EngineExecutor):
             yield transaction
 
     @asynccontextmanager
-    async def migration(self) -> AsyncIterator[AsyncConnection]:
-        async with super().migration() as connection:
+    async def raw_migration(self) -> AsyncIterator[AsyncConnection]:
+        async with super().raw_migration() as connection:
             await connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
 

@@ -7,12 +7,11 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from regstack_sqlite.backend import SqliteBackend
-
 from regstack.auth.clock import SystemClock
 from regstack.config.schema import RegStackConfig
 from regstack.models.ids import new_id
 from regstack.models.user import User
+from regstack_sqlite.backend import SqliteBackend
 
 
 def wait_for_start() -> None:

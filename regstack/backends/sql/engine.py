@@ -55,7 +55,7 @@ class EngineExecutor(Executor):
             yield _EngineTransaction(connection, self.lock_sql)
 
     @asynccontextmanager
-    async def migration(self) -> AsyncIterator[AsyncConnection]:  # noqa: D102
+    async def raw_migration(self) -> AsyncIterator[AsyncConnection]:  # noqa: D102
         async with self.engine.begin() as connection:
             await _EngineTransaction(connection, self.lock_sql).lock(_MIGRATION)
             yield connection

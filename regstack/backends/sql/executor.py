@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+MIGRATION_PATIENCE_SECONDS = 300.0
+"""How long a process waits for another one that changes the schema."""
+
 _MAX_TRIES_UNAVAILABLE = 3
 _SHORTEST_PAUSE_SECONDS = 0.002
 _LONGEST_PAUSE_SECONDS = 0.1
@@ -161,6 +164,15 @@ class Executor(Queries):
         except Exception as error:  # noqa: BLE001 - raised again, as what it means
             self._raise(error)
 
+    @asynccontextmanager
+    async def migration(self) -> AsyncIterator[AsyncConnection]:
+        """Change the schema in one transaction, without a deadline, since tables may be large."""
+        try:
+            async with self.raw_migration() as connection:
+                yield connection
+        except Exception as error:  # noqa: BLE001 - raised again, as what it means
+            self._raise(error)
+
     async def within_deadline(self, once: Callable[[], Awaitable[T]], *, repeatable: bool) -> T:
         """Run `once`, again while that is safe, at most until the deadline.
 
@@ -177,13 +189,16 @@ class Executor(Queries):
         except TimeoutError as error:
             self._raise(error)
 
-    async def repeated(self, once: Callable[[], Awaitable[T]], *, repeatable: bool) -> T:
+    async def repeated(
+        self, once: Callable[[], Awaitable[T]], *, repeatable: bool, timeout: float | None = None
+    ) -> T:
         """Run `once`, again while that is safe; stops by itself shortly before the deadline.
 
         So the error that is raised in the end is the last attempt's, and not that time is up.
         """
-        margin = min(_MARGIN_SECONDS, self.timeout * _MARGIN_SHARE)
-        until = asyncio.get_running_loop().time() + self.timeout - margin
+        seconds = self.timeout if timeout is None else timeout
+        margin = min(_MARGIN_SECONDS, seconds * _MARGIN_SHARE)
+        until = asyncio.get_running_loop().time() + seconds - margin
 
         async def attempt() -> T:
             try:
@@ -259,8 +274,11 @@ class Executor(Queries):
         """Open a transaction that may write; the driver's errors may escape."""
 
     @abstractmethod
-    def migration(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """Open a transaction for changes of the schema, which excludes other ones."""
+    def raw_migration(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Open a transaction that may change the schema, and excludes others that do.
+
+        It waits for those at most `MIGRATION_PATIENCE_SECONDS`; the driver's errors may escape.
+        """
 
     @abstractmethod
     async def aclose(self) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.schema import CreateSchema
 from regstack.backends.base import SchemaReport
 from regstack.backends.sql.executor import MissingTable
 from regstack.backends.sql.types import Text
+from regstack.errors import BackendError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -80,6 +81,7 @@ class Schema:
         from alembic import command  # noqa: PLC0415 - costs more than all the rest of a start
         from alembic.config import Config  # noqa: PLC0415
         from alembic.runtime.migration import MigrationContext  # noqa: PLC0415
+        from alembic.util import CommandError  # noqa: PLC0415
 
         context = MigrationContext.configure(
             connection,
@@ -97,7 +99,10 @@ class Schema:
         config = Config(attributes={"connection": connection, "tables": self._tables})
         config.set_main_option("script_location", str(self._scripts).replace("%", "%%"))
         config.set_main_option("path_separator", "os")
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise BackendError(f"the migration scripts do not fit the database: {error}") from error
         return SchemaReport(revision=missing[-1][0], changes=_lines(missing))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from regstack.errors import BackendUnavailable, Overloaded
+from regstack.ui.forms import LOGIN, FormState
 
 pytestmark = pytest.mark.anyio
 
@@ -410,3 +411,9 @@ async def test_the_pages_are_not_part_of_the_api_documentation(browser: Any) -> 
     paths = (await browser.client.get("/openapi.json")).json()["paths"]
     assert paths
     assert not [path for path in paths if path.startswith("/account")]
+
+
+def test_a_refused_form_keeps_no_secret_for_its_template() -> None:
+    entries = {"email": "a@b.example", "password": PASSWORD, "current_password": PASSWORD, "token": "abc"}
+    state = FormState.refused(LOGIN, entries, problems={})
+    assert state.values == {"email": "a@b.example"}
