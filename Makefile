@@ -26,7 +26,7 @@ test: $(STAMP) ## run all tests
 
 lint: $(STAMP) ## check style, types and the arrows between the rooms
 	$(BIN)/ruff check && $(BIN)/ruff format --check
-	$(BIN)/mypy && $(BIN)/mypy examples benchmarks && $(BIN)/lint-imports --no-cache
+	$(BIN)/mypy && $(BIN)/mypy examples benchmarks && $(BIN)/lint-imports --no-cache --no-cache
 
 contract: $(STAMP) ## run the storage contract on every backend
 	$(BIN)/pytest tests/contract -n $(JOBS) --dist worksteal

@@ -11,17 +11,18 @@ from regstack.auth.password_policy import MAXIMUM_LENGTH, MINIMUM_LENGTH
 from regstack.models.text import check_text
 from regstack.models.user import User  # noqa: TC001 - used by `of` at run time
 
-Text = Annotated[str, AfterValidator(check_text)]
-Email = Annotated[Text, Field(min_length=3, max_length=320, examples=["alice@example.com"])]
+_CHECKED = AfterValidator(check_text)
+Email = Annotated[str, Field(min_length=3, max_length=320, examples=["alice@example.com"]), _CHECKED]
 GivenPassword = Annotated[
-    Text, Field(min_length=1, max_length=MAXIMUM_LENGTH, examples=["correct horse battery"])
+    str, Field(min_length=1, max_length=MAXIMUM_LENGTH, examples=["correct horse battery"]), _CHECKED
 ]
 NewPassword = Annotated[
-    Text,
+    str,
     Field(min_length=MINIMUM_LENGTH, max_length=MAXIMUM_LENGTH, examples=["correct horse battery"]),
+    _CHECKED,
 ]
-FullName = Annotated[Text, Field(max_length=200, examples=["Alice Example"])]
-MailedToken = Annotated[Text, Field(min_length=1, max_length=256)]
+FullName = Annotated[str, Field(max_length=200, examples=["Alice Example"]), _CHECKED]
+MailedToken = Annotated[str, Field(min_length=1, max_length=256), _CHECKED]
 
 
 class Body(BaseModel):

@@ -35,7 +35,10 @@ class Database:
     Attributes:
         harness: what opens them.
         clock: the clock that they share.
+        first: the instance that was opened first; the fixture `backend`.
     """
+
+    first: Backend
 
     def __init__(self, harness: Harness, clock: FrozenClock) -> None:
         self.harness = harness
@@ -79,7 +82,7 @@ async def database(
     await harness.fresh(clock)
     database = Database(harness, clock)
     try:
-        backend = await database.open()
+        database.first = backend = await database.open()
         manifest.backend = backend.kind
         manifest.capabilities = tuple(sorted(backend.capabilities))
         needed = {name for marker in request.node.iter_markers("needs") for name in marker.args}
@@ -91,9 +94,9 @@ async def database(
 
 
 @pytest.fixture
-async def backend(database: Database) -> Backend:
-    """Open an instance over the empty namespace."""
-    return await database.open()
+def backend(database: Database) -> Backend:
+    """Give an instance over the empty namespace."""
+    return database.first
 
 
 @pytest.fixture
@@ -127,7 +130,7 @@ async def contest(
     thorough = request.config.getoption("--regstack-thorough")
     rng = Random(f"{seed} {request.node.name}")  # noqa: S311 - an order, not a secret
     if request.param == "instances":
-        pair = [await database.open(), await database.open()]
+        pair = [database.first, await database.open()]
         for one in pair:
             await one.users.count()
         yield Contest(rng, 25 if thorough else 3, pair)
@@ -138,8 +141,7 @@ async def contest(
 
 @asynccontextmanager
 async def _opened_fleet(database: Database, fleets: list[Fleet]) -> AsyncIterator[Fleet]:
-    backend = await database.open()
-    if Capability.MULTI_PROCESS not in backend.capabilities:
+    if Capability.MULTI_PROCESS not in database.first.capabilities:
         raise plugin.NotDeclared("multi_process is not declared")
     spec = database.harness.process_spec()
     if spec is None:
@@ -156,7 +158,7 @@ async def _opened_fleet(database: Database, fleets: list[Fleet]) -> AsyncIterato
 @pytest.fixture
 async def counted(database: Database) -> AsyncIterator[tuple[Backend, StatementCount]]:
     """Give a connected instance, and the statements that it sends from then on."""
-    backend = await database.open()
+    backend = database.first
     await backend.users.count()
     counting = database.harness.count_statements(backend)
     if counting is None:

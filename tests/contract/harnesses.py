@@ -40,7 +40,7 @@ class SqliteHarness(UrlHarness):
     @contextmanager
     def _counting(self, backend: Any) -> Iterator[StatementCount]:
         count = StatementCount()
-        executor = backend._executor
+        executor = backend.executor
         connect = executor._source.connect
         opened = executor._connections
 
