@@ -28,3 +28,10 @@ def test_a_shipped_backend_keeps_every_clause(
     assert run.exit_status == 0, run.output
     assert run.report["verdict"] == "passed"
     assert run.report["backend"] == kind
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("kind", BACKENDS)
+def test_a_shipped_backend_keeps_every_clause_when_races_are_repeated(kind: str) -> None:
+    run = run_suite(f"--regstack-harness={BACKENDS[kind]}", "--regstack-thorough", timeout=3600)
+    assert run.exit_status == 0, run.output

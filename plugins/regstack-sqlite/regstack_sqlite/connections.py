@@ -89,18 +89,24 @@ class Connections:
 
     async def reader(self) -> Reader:
         """Give the reader that has least to do; a further one where all are busy."""
+        if self._left:
+            await self._abandon_left()
         idlest = self._idlest()
-        if idlest is not None and (idlest.waiting == 0 or len(self._readers) >= self._most_readers):
-            return idlest
-        if idlest is not None and self._opening.locked():
+        if idlest is not None and (len(self._readers) >= self._most_readers or self._opening.locked()):
             return idlest
         async with self._opening:
-            await self._abandon_left()
             idlest = self._idlest()
             if idlest is None or (idlest.waiting > 0 and len(self._readers) < self._most_readers):
                 idlest = Reader(await self._source.connect())
                 self._readers.append(idlest)
             return idlest
+
+    def idle_reader(self) -> Reader | None:
+        """Give a reader that has nothing to do, if there is one."""
+        for reader in self._readers:
+            if reader.waiting == 0:
+                return reader
+        return None
 
     def _idlest(self) -> Reader | None:
         return min(self._readers, key=lambda reader: reader.waiting, default=None)

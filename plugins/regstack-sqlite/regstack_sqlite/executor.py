@@ -70,7 +70,7 @@ class SqliteExecutor(Executor):
             async with connections.lock:
                 writer = await connections.writer()
                 return list(await _to_the_end(writer, writer.execute_fetchall(statement.sql, arguments)))
-        reader = await connections.reader()
+        reader = connections.idle_reader() or await connections.reader()
         reader.waiting += 1
         try:
             running = reader.connection.execute_fetchall(statement.sql, arguments)

@@ -84,7 +84,7 @@ def traced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 class Process:
-    """`worker.py` in a process of its own, ready to begin."""
+    """`worker.py` in a process of its own."""
 
     def __init__(self, command: str, path: Path, *arguments: str) -> None:
         self._popen = subprocess.Popen(
@@ -94,6 +94,8 @@ class Process:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def await_ready(self) -> None:
         if self.read_line() != "ready":
             raise AssertionError(self._popen.communicate(timeout=DEADLINE_SECONDS)[1])
 
@@ -124,7 +126,7 @@ class Process:
 
 @pytest.fixture
 def start(path: Path) -> Iterator[Callable[..., Process]]:
-    """Start a worker on the test's file, and wait until it is ready."""
+    """Start a worker on the test's file."""
     started: list[Process] = []
 
     def start_one(command: str, *arguments: str) -> Process:
@@ -142,6 +144,8 @@ def run_together(start: Callable[..., Process]) -> Callable[..., list[list[str]]
 
     def run(number: int, command: str, *arguments: str) -> list[list[str]]:
         processes = [start(command, *arguments) for _ in range(number)]
+        for process in processes:
+            process.await_ready()
         for process in processes:
             process.begin()
         return [process.end() for process in processes]

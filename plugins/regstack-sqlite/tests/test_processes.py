@@ -30,6 +30,7 @@ async def test_a_process_killed_in_mid_write_loses_nothing_that_was_acknowledged
 ) -> None:
     for _ in range(3):
         process = start("create")
+        process.await_ready()
         process.begin()
         acknowledged = [process.read_line() for _ in range(20)]
         acknowledged += [line for line in process.kill() if len(line) == 36]

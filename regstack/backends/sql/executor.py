@@ -185,16 +185,31 @@ class Executor(Queries):
         """
         try:
             async with asyncio.timeout(self.timeout):
-                return await self.repeated(once, repeatable=repeatable)
+                try:
+                    return await once()
+                except Exception as error:  # noqa: BLE001 - examined and raised again
+                    first = error
+                return await self.repeated(once, repeatable=repeatable, after=first)
         except TimeoutError as error:
             self._raise(error)
 
     async def repeated(
-        self, once: Callable[[], Awaitable[T]], *, repeatable: bool, timeout: float | None = None
+        self,
+        once: Callable[[], Awaitable[T]],
+        *,
+        repeatable: bool,
+        after: Exception | None = None,
+        timeout: float | None = None,
     ) -> T:
         """Run `once`, again while that is safe; stops by itself shortly before the deadline.
 
         So the error that is raised in the end is the last attempt's, and not that time is up.
+
+        Args:
+            once: one attempt.
+            repeatable: it may run twice even if the first attempt's end is not known.
+            after: what the first attempt came to, where it was made already.
+            timeout: in place of the executor's, in seconds.
         """
         seconds = self.timeout if timeout is None else timeout
         margin = min(_MARGIN_SECONDS, seconds * _MARGIN_SHARE)
@@ -207,7 +222,9 @@ class Executor(Queries):
                 self._raise(error)
 
         try:
-            return await attempt()
+            if after is None:
+                return await attempt()
+            self._raise(after)
         except (Locked, BackendUnavailable) as error:
             if not _may_repeat(error, repeatable):
                 raise

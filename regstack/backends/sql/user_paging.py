@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, bindparam, func, or_, select
+from sqlalchemy import bindparam, func, select
 
 from regstack.backends.sql.user_rows import UserRows
 from regstack.models.text import search_key
 from regstack.models.user import User
 
 if TYPE_CHECKING:
-    from sqlalchemy.sql import ColumnElement
+    from sqlalchemy.sql import ColumnElement, Subquery
 
     from regstack.auth.clock import Clock
     from regstack.backends.sql.executor import Executor
@@ -86,22 +86,29 @@ class UserPaging(UserRows):
         *flags: bool | None,
     ) -> Statement:
         c = self._users.c
-        conditions: list[ColumnElement[Any]] = [
+        flagged: list[ColumnElement[Any]] = [
             column.is_(flag)
             for column, flag in zip((c.is_active, c.is_superuser, c.is_verified), flags, strict=True)
             if flag is not None
         ]
-        if searches:
-            low, high = (bindparam(name, type_=c.email_key.type) for name in ("low", "high"))
-            conditions.append(
-                or_(
-                    and_(c.email_key >= low, c.email_key < high),
-                    and_(c.full_name_key >= low, c.full_name_key < high),
-                )
-            )
+        found = self._matches() if searches else None
         if counts:
-            return self._db.prepare(select(func.count()).select_from(self._users).where(*conditions))
+            counted = select(func.count()).select_from(self._users).where(*flagged)
+            return self._db.prepare(counted if found is None else counted.where(c.id.in_(select(found.c.id))))
+        page = select(*self._columns).where(*flagged)
+        place: ColumnElement[Any] = c.id
+        if found is not None:
+            page = page.join_from(found, self._users, found.c.id == c.id)
+            place = found.c.id
         if continues:
-            conditions.append(c.id > bindparam("last"))
-        page = select(*self._columns).where(*conditions).order_by(c.id)
+            page = page.where(place > bindparam("last"))
+        page = page.order_by(place)
         return self._db.prepare(page.limit(bindparam("most")).offset(bindparam("skipped")))
+
+    def _matches(self) -> Subquery:
+        """Ids by two ranges, each with its index: one condition with OR would scan by id instead."""
+        c = self._users.c
+        low, high = (bindparam(name, type_=c.email_key.type) for name in ("low", "high"))
+        by_email = select(c.id).where(c.email_key >= low, c.email_key < high)
+        by_name = select(c.id).where(c.full_name_key >= low, c.full_name_key < high)
+        return by_email.union(by_name).subquery("found")

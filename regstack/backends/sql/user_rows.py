@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, null, update
 
 from regstack.backends.sql.repository import Repository, columns_of
 from regstack.models.user import User
@@ -43,11 +43,11 @@ class UserRows(Repository):
         return self._change(
             token_version=self._users.c.token_version + 1,
             tokens_invalidated_after=bindparam("at"),
-            reset_token_hash=None,
-            reset_token_expires_at=None,
-            email_change_token_hash=None,
-            email_change_expires_at=None,
-            new_email=None,
-            new_email_key=None,
+            reset_token_hash=null(),
+            reset_token_expires_at=null(),
+            email_change_token_hash=null(),
+            email_change_expires_at=null(),
+            new_email=null(),
+            new_email_key=null(),
             **values,
         )
