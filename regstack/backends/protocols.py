@@ -90,12 +90,13 @@ class UserRepoProtocol(Protocol):
         """Use up a pending registration and make its account, verified, under the id it carries.
 
         USR-07  One winner; None where the token is unknown, used, replaced or expired. Where an
-                account with that id exists already (a repeat after a crash, or an unverified
-                account that confirms), it is marked verified and nothing else on it changes.
+                account with that id and email key exists already (a repeat after a crash, or an
+                unverified account that confirms), it is marked verified and nothing else on it
+                changes.
 
         Raises:
-            UserAlreadyExistsError: an account with another id has the address by now; the
-                pending registration is gone.
+            UserAlreadyExistsError: an account with another id has the address by now, or the
+                account with that id has another address; the pending registration is gone.
         """
 
     async def get_by_id(self, user_id: str) -> User | None:

@@ -65,7 +65,9 @@ class SqlUsers(UserCredentials, UserPaging):
         )
         self._verify = self._db.prepare(
             self._change(is_verified=True)
-            .where(self._users.c.id == bindparam("user"))
+            .where(
+                self._users.c.id == bindparam("user"), self._users.c.email_key == bindparam("address_key")
+            )
             .returning(*self._columns)
         )
 
@@ -171,7 +173,7 @@ class SqlUsers(UserCredentials, UserPaging):
                 now=at,
                 is_verified=True,
             )
-            row = await transaction.fetch_one(self._verify, user=user.id, at=at)
+            row = await transaction.fetch_one(self._verify, user=user.id, address_key=user.email_key, at=at)
             if row is None:
                 values = given_values(user) | {"new_full_name_key": search_key(user.full_name or "")}
                 row = await transaction.fetch_one(self._insert_if_free, **values)

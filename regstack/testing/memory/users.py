@@ -51,9 +51,9 @@ class MemoryUsers:
             return None
         del self._store.pending[row.email_key]
         known = self._store.users.get(row.user_id)
-        if known is not None:
+        if known is not None and known.email_key == row.email_key:
             return self._change(known, now, is_verified=True)
-        if self._holder(row.email_key) is not None:
+        if known is not None or self._holder(row.email_key) is not None:
             raise UserAlreadyExistsError
         user = self._store.users[row.user_id] = User.new(
             id=row.user_id,

@@ -355,6 +355,19 @@ async def test_an_account_that_exists_under_that_id_is_marked_verified_and_not_c
     expect(await backend.pending.find_by_token_hash(pending.token_hash), None, did="looked for the row")
 
 
+@clause("USR-07")
+async def test_an_account_that_moved_to_another_address_is_not_verified_by_the_old_one(
+    backend: Backend, clock: FrozenClock, make: Builder, expect: Expectation
+) -> None:
+    user = await backend.users.create(make.user())
+    pending = make.pending(user_id=user.id)
+    await backend.pending.put(pending)
+    with expect.raises(UserAlreadyExistsError, did="confirmed an address that the account no longer has"):
+        await backend.users.create_from_pending(pending.token_hash, clock.now())
+    expect(await backend.users.get_by_id(user.id), user, did="read the account")
+    expect(await backend.users.get_by_email(pending.email_key), None, did="looked for the old address")
+
+
 @clause("USR-07", "USR-01")
 async def test_a_registration_whose_address_was_taken_is_used_up_with_an_error(
     backend: Backend, clock: FrozenClock, make: Builder, expect: Expectation
