@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
 from regstack.auth.clock import SystemClock
 from regstack.auth.keys import KeyRing
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     )
     from regstack.email.service import EmailService
     from regstack.models.user import User
+    from regstack.plugins.registry import PluginRegistry
     from regstack.services.events import Handler
     from regstack.sms.service import SmsService
 
@@ -109,8 +111,8 @@ class RegStack:
         keys = _key_ring(config)
         _refuse_what_is_not_built(config)
 
-        self._owns_backend = backend is None
-        self.backend = backend if backend is not None else _create_backend(config, clock)
+        self._registry = _discover() if backend is None else None
+        self.backend = backend or cast("PluginRegistry", self._registry).create_backend(config, clock)
         self.users = self.backend.users
         self.pending = self.backend.pending
         self.blacklist = self.backend.blacklist
@@ -123,17 +125,18 @@ class RegStack:
         self.sms = sms_service if sms_service is not None else NullSmsService()
         self.mail = mail_composer if mail_composer is not None else MailComposer(config)
         self._template_dirs = list(config.extra_template_dirs)
-        self._mail_queue = BackgroundQueue(
-            name="mail", capacity=config.email.queue_size, workers=MAIL_WORKERS
-        )
-        self._background = BackgroundQueue(name="background", capacity=config.background_queue_size)
-        self._event_queue = BackgroundQueue(name="events", capacity=config.background_queue_size)
+        waiting = config.background_queue_size
+        self._background = BackgroundQueue(name="background", capacity=waiting)
+        event_queue = BackgroundQueue(name="events", capacity=waiting)
+        mail_queue = BackgroundQueue(name="mail", capacity=config.email.queue_size, workers=MAIL_WORKERS)
+        # In the order in which they feed each other.
+        self._queues = (self._background, event_queue, mail_queue)
         self._mailer = Mailer(
-            self._mail_queue,
+            mail_queue,
             email_service if email_service is not None else make_email_service(config.email),
             config.email,
         )
-        self.hooks = EventHooks(self._event_queue)
+        self.hooks = EventHooks(event_queue)
         self.services = self._make_services()
         self.deps = Dependencies(self.services.sessions)
 
@@ -215,15 +218,18 @@ class RegStack:
 
     async def install_schema(self) -> SchemaReport:
         """Bring the schema up to date; safe from many processes at once, on every start."""
-        return await self.backend.install_schema()
+        if self._registry is None:
+            return await self.backend.install_schema()
+        return await self._registry.install_schema(self.backend)
 
-    async def aclose(self) -> None:
-        """Send what is queued, within ten seconds, and close what this instance opened."""
-        for queue in (self._background, self._event_queue, self._mail_queue):
-            await queue.aclose()
+    async def aclose(self, seconds: float = 10.0) -> None:
+        """Finish what is queued, within `seconds` in all, and close what this instance opened."""
+        until = time.monotonic() + seconds
+        for queue in self._queues:
+            await queue.aclose(max(0.0, until - time.monotonic()))
         self.password_hasher.close()
         await self._mailer.aclose()
-        if self._owns_backend:
+        if self._registry is not None:
             await self.backend.aclose()
 
     async def drain(self, seconds: float = 10.0) -> bool:
@@ -231,8 +237,23 @@ class RegStack:
 
         For tests and scripts. Says whether everything was done in time.
         """
-        queues = (self._background, self._event_queue, self._mail_queue)
-        return all([await queue.join(seconds) for queue in queues])
+        until = time.monotonic() + seconds
+        return all([await queue.join(max(0.0, until - time.monotonic())) for queue in self._queues])
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Say what became of the work after the answers, in this process since it started.
+
+        For the host's metrics; not for the public, since it tells whether a request led to a mail.
+
+        Returns:
+            By queue (`background`, `events`, `mail`): jobs `waiting`, `done`, `failed`, `dropped`
+            (the queue was full) and `lost` (cut off at the end); for `mail` also mails `sent` and
+            `undeliverable` (given up).
+        """
+        names = ("waiting", "done", "failed", "dropped", "lost")
+        counts = {queue.name: {name: getattr(queue, name) for name in names} for queue in self._queues}
+        counts["mail"] |= {"sent": self._mailer.sent, "undeliverable": self._mailer.undeliverable}
+        return counts
 
     async def bootstrap_admin(self, email: str, password: str) -> User:
         """Make sure that there is an administrator with this address.
@@ -275,7 +296,11 @@ class RegStack:
         return self.hooks.on(event, handler)
 
     async def __aenter__(self) -> Self:
-        await self.install_schema()
+        try:
+            await self.install_schema()
+        except BaseException:
+            await self.aclose()
+            raise
         return self
 
     async def __aexit__(
@@ -299,10 +324,10 @@ def _key_ring(config: RegStackConfig) -> KeyRing:
     )
 
 
-def _create_backend(config: RegStackConfig, clock: Clock) -> Backend:
+def _discover() -> PluginRegistry:
     from regstack.plugins.registry import PluginRegistry  # noqa: PLC0415 - not needed with a backend passed in
 
-    return PluginRegistry.discover().create_backend(config, clock)
+    return PluginRegistry.discover()
 
 
 def _password_hasher(config: RegStackConfig) -> PasswordHasher:

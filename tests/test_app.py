@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from regstack import RegStack, RegStackConfig
 from regstack.auth.clock import FrozenClock
 from regstack.backends.base import Capability
-from regstack.errors import ConfigurationError, PluginError, UnsupportedCapability
+from regstack.errors import BackendUnavailable, ConfigurationError, PluginError, UnsupportedCapability
 from regstack.models.user import User
 
 pytestmark = pytest.mark.anyio
@@ -213,3 +213,32 @@ async def test_links_come_from_the_base_url_whatever_the_host_header_says(world:
     )
     mail = (await world.mails("alice@example.com"))[-1]
     assert "evil.example" not in mail.text + (mail.html or "")
+
+
+async def test_what_became_of_mails_is_counted(world: Any) -> None:
+    await world.account()
+    assert await world.rs.drain()
+    counts = world.rs.counts()
+    assert set(counts) == {"background", "events", "mail"}
+    assert counts["mail"]["sent"] == counts["mail"]["done"] == 1
+    assert counts["mail"]["undeliverable"] == counts["mail"]["waiting"] == counts["mail"]["dropped"] == 0
+
+
+async def test_a_start_that_fails_closes_what_it_opened(
+    make_world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rs = RegStack(settings())
+    closed = []
+
+    async def fail() -> None:
+        raise BackendUnavailable
+
+    async def close() -> None:
+        closed.append(True)
+
+    monkeypatch.setattr(rs.backend, "install_schema", fail)
+    monkeypatch.setattr(rs.backend, "aclose", close)
+    with pytest.raises(BackendUnavailable):
+        async with rs:
+            pass
+    assert closed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
 
 from email_validator import EmailNotValidError, validate_email
@@ -41,6 +42,14 @@ def parse_email(text: str) -> EmailAddress:
     return EmailAddress(
         address=parts.normalized, key=f"{search_key(parts.local_part)}@{parts.ascii_domain.lower()}"
     )
+
+
+def email_key(text: str) -> str:
+    """Give the key of an address; for what is none, a text that no account has."""
+    try:
+        return parse_email(text).key
+    except InvalidEmail:
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _is_invisible(character: str) -> bool:

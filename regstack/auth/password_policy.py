@@ -23,8 +23,8 @@ _SHORTEST_CONTEXT_WORD = 4
 class PasswordPolicy:
     """Length and a list of common passwords; no rules of composition."""
 
-    def check(self, password: str, *, context: Iterable[str] = ()) -> str:
-        """Give the password back unchanged.
+    def check(self, password: str, *, context: Iterable[str] = ()) -> None:
+        """Let a new password through, or say why not.
 
         Args:
             password: the new password.
@@ -44,7 +44,6 @@ class PasswordPolicy:
             raise PasswordRejected("this password is among the most common ones; choose another")
         if folded in _words(context):
             raise PasswordRejected("a password must not be your own address or name, or the application's")
-        return password
 
     @cached_property
     def _common(self) -> frozenset[str]:

@@ -35,7 +35,7 @@ def passwords_router(passwords: Passwords, deps: Dependencies, *, recovery: bool
     )
     async def change(body: ChangePasswordBody, user: User = Depends(deps.current_user())) -> TokenAnswer:
         token = await passwords.change(user, body.current_password, body.new_password)
-        return TokenAnswer(access_token=token.text, expires_in=token.expires_in)
+        return TokenAnswer.of(token)
 
     if recovery:
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from regstack.auth.password_policy import MAXIMUM_LENGTH, MINIMUM_LENGTH
 from regstack.models.text import check_text
 from regstack.models.user import User  # noqa: TC001 - used by `of` at run time
+from regstack.services.sessions import AccessToken  # noqa: TC001 - used by `of` at run time
 
 _CHECKED = AfterValidator(check_text)
 Email = Annotated[str, Field(min_length=3, max_length=320, examples=["alice@example.com"]), _CHECKED]
@@ -135,6 +136,11 @@ class TokenAnswer(BaseModel):
     access_token: str
     token_type: Literal["bearer"] = "bearer"  # noqa: S105 - the name of a scheme
     expires_in: Annotated[int, Field(description="Seconds.")]
+
+    @classmethod
+    def of(cls, token: AccessToken) -> Self:
+        """Show a token to whom it was issued."""
+        return cls(access_token=token.text, expires_in=token.expires_in)
 
 
 class Done(BaseModel):

@@ -23,7 +23,7 @@ def sessions_router(login: Login, sessions: Sessions, deps: Dependencies) -> API
     @router.post("/login", responses=problems(401, 403, 429), summary="Sign in")
     async def log_in(body: LoginBody) -> TokenAnswer:
         token = await login.log_in(body.email, body.password)
-        return TokenAnswer(access_token=token.text, expires_in=token.expires_in)
+        return TokenAnswer.of(token)
 
     @router.post("/logout", responses=problems(401), summary="End this session")
     async def log_out(session: Session = Depends(deps.current_session())) -> Done:

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from regstack.config.schema import RegStackConfig
 
 
+LOGIN = "login"
+"""Purpose of an attempt to sign in; the subject is an email key."""
+
+PASSWORD = "password"  # noqa: S105 - a purpose
+"""Purpose of an attempt to confirm the current password; the subject is a user id."""
+
+
 class Lockout:
     """Limits wrong passwords for one account (OWASP ASVS 5.0, V6.3.1).
 
@@ -36,8 +43,8 @@ class Lockout:
         """Pay for one attempt.
 
         Args:
-            purpose: what is tried: "login", "password".
-            subject: whose: an email key or a user id.
+            purpose: what is tried, `LOGIN` or `PASSWORD`.
+            subject: whose.
 
         Raises:
             TooManyAttempts: the limit of the current window is reached.

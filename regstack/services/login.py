@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from regstack.auth.emails import parse_email
-from regstack.auth.one_time import hash_token
-from regstack.errors import AccountDisabled, EmailNotVerified, InvalidCredentials, InvalidEmail
+from regstack.auth.emails import email_key
+from regstack.errors import AccountDisabled, EmailNotVerified, InvalidCredentials
+from regstack.services.lockout import LOGIN
 
 if TYPE_CHECKING:
     from regstack.auth.clock import Clock
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from regstack.services.events import EventHooks
     from regstack.services.lockout import Lockout
     from regstack.services.sessions import AccessToken, Sessions
-
-LOCKOUT = "login"
 
 
 class Login:
@@ -58,11 +56,8 @@ class Login:
             EmailNotVerified: right password, but the address is not confirmed yet.
             Overloaded: too many passwords are being checked already.
         """
-        try:
-            key = parse_email(email).key
-        except InvalidEmail:
-            key = hash_token(email)
-        await self._lockout.claim(LOCKOUT, key)
+        key = email_key(email)
+        await self._lockout.claim(LOGIN, key)
         subject = await self._users.find_login_subject(key)
         found = subject.user or subject.pending
         check = await self._hasher.verify(password, found.hashed_password if found else None)
@@ -80,7 +75,7 @@ class Login:
 
     async def _complete(self, user: User, key: str, new_hash: str | None) -> None:
         now = self._clock.now()
-        writes = [self._users.record_login(user.id, now), self._lockout.clear(LOCKOUT, key)]
+        writes = [self._users.record_login(user.id, now), self._lockout.clear(LOGIN, key)]
         if new_hash is not None and user.hashed_password is not None:
             writes.append(
                 self._users.rehash_password(user.id, old_hash=user.hashed_password, new_hash=new_hash)

@@ -6,10 +6,10 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from regstack.auth.emails import parse_email
+from regstack.auth.emails import email_key
 from regstack.auth.one_time import hash_token, new_token
-from regstack.errors import InvalidEmail, InvalidOneTimeToken, InvalidToken
-from regstack.services import login, reauthentication
+from regstack.errors import InvalidOneTimeToken, InvalidToken
+from regstack.services.lockout import LOGIN, PASSWORD
 
 if TYPE_CHECKING:
     from regstack.auth.clock import Clock
@@ -80,10 +80,7 @@ class Passwords:
         One read, and the rest after the answer, so that neither answer nor time says whether
         the address is known.
         """
-        try:
-            key = parse_email(email).key
-        except InvalidEmail:
-            key = hash_token(email)
+        key = email_key(email)
         user = await self._users.get_by_email(key)
         self._background.put(lambda: self._send_reset_link(user), label="forgot-password")
 
@@ -101,8 +98,8 @@ class Passwords:
         if user is None:
             raise InvalidOneTimeToken
         await asyncio.gather(
-            self._lockout.clear(login.LOCKOUT, user.email_key),
-            self._lockout.clear(reauthentication.LOCKOUT, user.id),
+            self._lockout.clear(LOGIN, user.email_key),
+            self._lockout.clear(PASSWORD, user.id),
         )
         self._notices.password_changed(user)
         self._events.fire("password_reset_completed", user=user)

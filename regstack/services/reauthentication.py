@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from regstack.errors import NoPasswordSet, WrongPassword
+from regstack.services.lockout import PASSWORD
 
 if TYPE_CHECKING:
     from regstack.auth.passwords import PasswordHasher
     from regstack.models.user import User
     from regstack.services.lockout import Lockout
-
-LOCKOUT = "password"
 
 
 class Reauthentication:
@@ -32,8 +31,8 @@ class Reauthentication:
         """
         if user.hashed_password is None:
             raise NoPasswordSet
-        await self._lockout.claim(LOCKOUT, user.id)
+        await self._lockout.claim(PASSWORD, user.id)
         check = await self._hasher.verify(password, user.hashed_password)
         if not check.matches:
             raise WrongPassword
-        await self._lockout.clear(LOCKOUT, user.id)
+        await self._lockout.clear(PASSWORD, user.id)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from regstack.auth.emails import parse_email
+from regstack.auth.emails import email_key, parse_email
 from regstack.auth.one_time import hash_token, new_token
 from regstack.errors import (
     AlreadyVerified,
-    InvalidEmail,
     InvalidOneTimeToken,
     RegistrationClosed,
     UserAlreadyExistsError,
@@ -118,10 +118,7 @@ class Registration:
         One read, and the rest after the answer, so that neither answer nor time says whether
         the address is known.
         """
-        try:
-            key = parse_email(email).key
-        except InvalidEmail:
-            key = hash_token(email)
+        key = email_key(email)
         subject = await self._users.find_login_subject(key)
         self._background.put(lambda: self._send_again(subject), label="resend-verification")
 
@@ -210,9 +207,10 @@ class Registration:
             pending = _pending_of(subject.user, token, now, now + self._ttl)
             await self._pending.put(pending)
         elif subject.pending is not None:
-            pending = subject.pending
+            older = subject.pending
+            pending = replace(older, token_hash=hash_token(token), expires_at=now + self._ttl)
             rotated = await self._pending.rotate(
-                pending.token_hash, token_hash=hash_token(token), expires_at=now + self._ttl, now=now
+                older.token_hash, token_hash=pending.token_hash, expires_at=pending.expires_at, now=now
             )
             if not rotated:
                 return

@@ -65,9 +65,7 @@ class SqlUsers(UserCredentials, UserPaging):
         )
         self._verify = self._db.prepare(
             self._change(is_verified=True)
-            .where(
-                self._users.c.id == bindparam("user"), self._users.c.email_key == bindparam("address_key")
-            )
+            .where(self._users.c.id == bindparam("user"), self._users.c.email_key == bindparam("address_key"))
             .returning(*self._columns)
         )
 

@@ -19,7 +19,7 @@ policy = PasswordPolicy()
     ],
 )
 def test_anything_of_the_right_length_that_is_not_common_is_accepted(password: str) -> None:
-    assert policy.check(password) == password
+    policy.check(password)
 
 
 @pytest.mark.parametrize(
@@ -32,8 +32,8 @@ def test_common_passwords_are_refused_in_any_case_and_width(password: str) -> No
 
 
 def test_the_bounds_are_counted_in_characters() -> None:
-    assert policy.check("é" * (MINIMUM_LENGTH - 1) + "x")
-    assert policy.check("ab" * (MAXIMUM_LENGTH // 2))
+    policy.check("é" * (MINIMUM_LENGTH - 1) + "x")
+    policy.check("ab" * (MAXIMUM_LENGTH // 2))
     with pytest.raises(PasswordRejected, match="at least 8"):
         policy.check("x8Kd!mQ")
     with pytest.raises(PasswordRejected, match="at most 128"):

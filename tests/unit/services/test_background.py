@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
@@ -178,7 +177,7 @@ async def test_join_gives_up_at_its_deadline():
     queue = BackgroundQueue(name="q", capacity=9)
     queue.put(forever, label="forever")
     assert not await queue.join(0.01)
-    await queue.aclose(grace=0)
+    await queue.aclose(seconds=0)
 
 
 async def test_join_waits_for_jobs_that_jobs_put():
@@ -217,7 +216,7 @@ async def test_aclose_cancels_what_outlasts_the_grace_and_names_what_was_lost(ca
 
     queue.put(stuck, label="stuck")
     queue.put(forever, label="never begun")
-    await queue.aclose(grace=0.01)
+    await queue.aclose(seconds=0.01)
     assert ended == [True]
     assert queue.lost == 2
     assert [record.getMessage() for record in caplog.records] == [
@@ -338,24 +337,6 @@ def test_every_request_may_run_in_a_loop_of_its_own():
     assert asyncio.run(queue.join(5))
     assert log == [signed for number in range(1, 21) for signed in (number, -number)]
     assert queue.done == 40
-
-
-def test_loops_in_several_threads_may_share_a_queue():
-    queue, log = BackgroundQueue(name="q", capacity=10_000, workers=2), []
-
-    async def request(start: int) -> None:
-        for number in range(start, start + 100):
-            queue.put(writes(log, number), label="job")
-            await asyncio.sleep(0)
-        assert await queue.join(20)
-
-    threads = [threading.Thread(target=asyncio.run, args=(request(100 * each),)) for each in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert sorted(log) == list(range(400))
-    assert (queue.done, queue.lost) == (400, 0)
 
 
 def test_asyncios_debug_mode_has_nothing_to_complain_of(caplog):

@@ -143,7 +143,7 @@ async def test_a_mail_that_waits_for_its_next_attempt_holds_up_no_other(queue):
         await arrived.wait()
     assert service.outbox == [MAIL]
     assert service.tried == 3
-    await queue.aclose(grace=0)
+    await queue.aclose(seconds=0)
     assert queue.lost == 3
 
 
@@ -235,7 +235,7 @@ async def test_a_dead_or_silent_server_costs_the_caller_nothing(queue, smtp_scri
         assert loop.time() - begun < 0.5
         async with asyncio.timeout(5):
             await connected.wait()
-        await queue.aclose(grace=0)
+        await queue.aclose(seconds=0)
         released.set()
     assert queue.lost == 4
     assert "queue mail: closed with 4 jobs undone: mail verification" in log()
