@@ -145,7 +145,14 @@ class RegStack:
         policy, notices = PasswordPolicy(), Notices(self.mail, self._mailer)
         hasher, background = self.password_hasher, self._background
         ttl = timedelta(seconds=config.jwt_ttl_seconds)
-        sessions = Sessions(users, self.blacklist, self.jwt, hooks, ttl=ttl)
+        sessions = Sessions(
+            users,
+            self.blacklist,
+            self.jwt,
+            hooks,
+            ttl=ttl,
+            require_verification=config.require_verification,
+        )
         again = Reauthentication(hasher, self.lockout)
         return Services(
             registration=Registration(

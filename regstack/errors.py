@@ -41,14 +41,26 @@ No message holds a password, a token, or the secret part of a URL.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
 
 class RegStackError(Exception):
-    """Base of all errors that regstack raises on purpose."""
+    """Base of all errors that regstack raises on purpose.
+
+    Args:
+        message: what `str` gives; without it, what the class says.
+
+    Attributes:
+        message: what an error of this class says where nothing more particular is known.
+    """
+
+    message: ClassVar[str] = ""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(self.message if message is None else message)
 
 
 class ConfigurationError(RegStackError):
@@ -96,9 +108,9 @@ class BackendUnavailable(BackendError):
         outcome_unknown: True where a write may have been committed before the break.
     """
 
-    def __init__(
-        self, message: str = "the database is unavailable", *, outcome_unknown: bool = False
-    ) -> None:
+    message = "the database is unavailable"
+
+    def __init__(self, message: str | None = None, *, outcome_unknown: bool = False) -> None:
         self.outcome_unknown = outcome_unknown
         super().__init__(message)
 
@@ -114,29 +126,25 @@ class Conflict(BackendError):
 class UserAlreadyExistsError(Conflict):
     """Another account has this email key."""
 
-    def __init__(self, message: str = "an account with this email address already exists") -> None:
-        super().__init__(message)
+    message = "an account with this email address already exists"
 
 
 class UserNotFoundError(Conflict):
     """The operation refers to a user that does not exist."""
 
-    def __init__(self, message: str = "there is no such user") -> None:
-        super().__init__(message)
+    message = "there is no such user"
 
 
 class OAuthIdentityAlreadyLinkedError(Conflict):
     """The external identity, or the user's place for this provider, is taken."""
 
-    def __init__(self, message: str = "this external identity is already linked") -> None:
-        super().__init__(message)
+    message = "this external identity is already linked"
 
 
 class LastSuperuserError(Conflict):
     """The change would leave no active superuser."""
 
-    def __init__(self, message: str = "this is the last active superuser; appoint another one first") -> None:
-        super().__init__(message)
+    message = "this is the last active superuser; appoint another one first"
 
 
 class InvalidInput(RegStackError, ValueError):
@@ -146,8 +154,7 @@ class InvalidInput(RegStackError, ValueError):
 class InvalidText(InvalidInput):
     """Text with NUL or a lone surrogate, which no database stores alike."""
 
-    def __init__(self, message: str = "text must not contain NUL characters or lone surrogates") -> None:
-        super().__init__(message)
+    message = "text must not contain NUL characters or lone surrogates"
 
 
 class InvalidEmail(InvalidInput):
@@ -157,8 +164,7 @@ class InvalidEmail(InvalidInput):
 class NaiveDatetime(InvalidInput):
     """A datetime without a time zone."""
 
-    def __init__(self, message: str = "datetimes must carry a time zone") -> None:
-        super().__init__(message)
+    message = "datetimes must carry a time zone"
 
 
 class PasswordRejected(InvalidInput):
@@ -172,71 +178,61 @@ class AuthenticationError(RegStackError):
 class InvalidCredentials(AuthenticationError):
     """Wrong address or wrong password; which of them is not said."""
 
-    def __init__(self, message: str = "incorrect email address or password") -> None:
-        super().__init__(message)
+    message = "incorrect email address or password"
 
 
 class InvalidToken(AuthenticationError):
     """The access token is not valid. The reason is deliberately not said (RFC 6750, section 3.1)."""
 
-    def __init__(self, message: str = "could not validate credentials") -> None:
-        super().__init__(message)
+    message = "could not validate credentials"
 
 
 class WrongPassword(AuthenticationError):
     """The current password, asked for again before a sensitive change, is wrong."""
 
-    def __init__(self, message: str = "the current password is incorrect") -> None:
-        super().__init__(message)
+    message = "the current password is incorrect"
 
 
 class NoPasswordSet(AuthenticationError):
     """The account has no password yet (social sign-up)."""
 
-    def __init__(self, message: str = "set a password first, with the mail of the password reset") -> None:
-        super().__init__(message)
+    message = "set a password first, with the mail of the password reset"
 
 
 class AccountDisabled(AuthenticationError):
     """The account was disabled by an administrator."""
 
-    def __init__(self, message: str = "this account is disabled") -> None:
-        super().__init__(message)
+    message = "this account is disabled"
 
 
 class EmailNotVerified(AuthenticationError):
     """The email address has not been confirmed yet."""
 
-    def __init__(self, message: str = "confirm your email address first") -> None:
-        super().__init__(message)
+    message = "confirm your email address first"
 
 
 class NotSuperuser(AuthenticationError):
     """The account is not an administrator's."""
 
-    def __init__(self, message: str = "administrators only") -> None:
-        super().__init__(message)
+    message = "administrators only"
 
 
 class InvalidOneTimeToken(RegStackError):
     """A mailed token that is unknown, used, replaced or expired."""
 
-    def __init__(self, message: str = "this link is invalid or has expired; ask for a new one") -> None:
-        super().__init__(message)
+    message = "this link is invalid or has expired; ask for a new one"
 
 
 class AlreadyVerified(RegStackError):
     """The account's address is confirmed already."""
 
-    def __init__(self, message: str = "this account is already verified") -> None:
-        super().__init__(message)
+    message = "this account is already verified"
 
 
 class RegistrationClosed(RegStackError):
     """Registration is switched off (`allow_registration`)."""
 
-    def __init__(self, message: str = "registration is closed") -> None:
-        super().__init__(message)
+    message = "registration is closed"
 
 
 class TooManyAttempts(RegStackError):
@@ -246,7 +242,9 @@ class TooManyAttempts(RegStackError):
         retry_after: how long until the window ends.
     """
 
-    def __init__(self, retry_after: timedelta, message: str = "too many attempts; try again later") -> None:
+    message = "too many attempts; try again later"
+
+    def __init__(self, retry_after: timedelta, message: str | None = None) -> None:
         self.retry_after = retry_after
         super().__init__(message)
 
@@ -258,7 +256,9 @@ class Overloaded(RegStackError):
         retry_after: when it is worth trying again.
     """
 
-    def __init__(self, retry_after: timedelta, message: str = "too busy; try again in a moment") -> None:
+    message = "too busy; try again in a moment"
+
+    def __init__(self, retry_after: timedelta, message: str | None = None) -> None:
         self.retry_after = retry_after
         super().__init__(message)
 

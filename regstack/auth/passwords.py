@@ -51,6 +51,29 @@ PRESETS: Mapping[str, Argon2Parameters] = {
 """Parameters by the names of the setting `password_hash_preset`."""
 
 
+def parameters(
+    preset: str,
+    *,
+    memory_kib: int | None = None,
+    time_cost: int | None = None,
+    parallelism: int | None = None,
+) -> Argon2Parameters:
+    """Give the parameters of a preset, with those replaced that are given.
+
+    Args:
+        preset: a key of `PRESETS`.
+        memory_kib: memory in KiB.
+        time_cost: passes over it.
+        parallelism: lanes.
+    """
+    base = PRESETS[preset]
+    return Argon2Parameters(
+        memory_kib=memory_kib or base.memory_kib,
+        time_cost=time_cost or base.time_cost,
+        parallelism=parallelism or base.parallelism,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class PasswordCheck:
     """The answer to a password.
@@ -107,6 +130,15 @@ class PasswordHasher:
             Overloaded: the queue is full.
         """
         return await self._run(lambda: self._verify(password, hashed))
+
+    def ensure_room(self) -> None:
+        """Say early, before anything is paid for, that there is no room for another hashing.
+
+        Raises:
+            Overloaded: the queue is full.
+        """
+        if self._busy >= self._capacity:
+            raise Overloaded(RETRY_AFTER)
 
     def close(self) -> None:
         """End the threads; what waits is dropped."""

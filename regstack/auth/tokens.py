@@ -135,7 +135,7 @@ class JwtCodec:
         try:
             token = jwt.decode(text, find_key, algorithms=[self._algorithm])
             return self._read(purpose, token.claims)
-        except (JoseError, KeyError, ValueError, TypeError, RecursionError):
+        except (JoseError, KeyError, ValueError, TypeError, OverflowError, RecursionError):
             raise InvalidToken from None
 
     def _read(self, purpose: str, payload: dict[str, Any]) -> Claims:

@@ -50,9 +50,11 @@ class BackendKind(StrEnum):
 class Capability(StrEnum):
     """What a backend may honestly lack.
 
-    What is declared is probed by the contract suite. What is not declared raises
-    `UnsupportedCapability`, and a setting that needs it is refused at start-up. Atomicity,
-    uniqueness, UTC and Unicode are not listed: no backend may lack them.
+    A repository that is not declared raises `UnsupportedCapability`. The contract suite probes
+    that; it tests a repository that is declared like all others, and runs its races between two
+    processes as well where `MULTI_PROCESS` is declared. `TRANSACTIONS` and `NATIVE_EXPIRY` inform
+    people; nothing depends on them or probes them so far. Atomicity, uniqueness, UTC and Unicode
+    are not listed: no backend may lack them.
     """
 
     MULTI_PROCESS = "multi_process"

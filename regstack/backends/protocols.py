@@ -68,8 +68,8 @@ class UserRepoProtocol(Protocol):
     USR-02  Whatever ends sessions raises `token_version` by one and sets
             `tokens_invalidated_after` in the same statement.
     USR-03  Reset and email-change tokens live on the user: the newest replaces the older, each
-            is used up by the change that it authorises, and every change of password or address
-            and `invalidate_tokens` drop both.
+            is used up by the change that it authorises, and whatever ends sessions drops both.
+            An account that is not active gets no such token and can use none.
     USR-04  There is always an active superuser once there was one: `set_flags` and `delete`
             refuse to take away the last, also when two administrators act at the same instant.
     USR-05  Deleting takes everything keyed to the user with it; nothing is orphaned, also when
@@ -90,9 +90,10 @@ class UserRepoProtocol(Protocol):
         """Use up a pending registration and make its account, verified, under the id it carries.
 
         USR-07  One winner; None where the token is unknown, used, replaced or expired. Where an
-                account with that id and email key exists already (a repeat after a crash, or an
-                unverified account that confirms), it is marked verified and nothing else on it
-                changes.
+                account with that id and email key exists already, a repeat after a crash finds it
+                as it is; an unverified one that confirms is marked verified, all sessions from
+                before end (USR-02), and nothing else on it changes. A row that is `for_account`
+                never makes an account: None where there is none (any more).
 
         Raises:
             UserAlreadyExistsError: an account with another id has the address by now, or the
@@ -150,8 +151,13 @@ class UserRepoProtocol(Protocol):
     async def invalidate_tokens(self, user_id: str) -> User | None:
         """End all sessions (USR-02, USR-03)."""
 
-    async def put_reset_token(self, user_id: str, token_hash: str, expires_at: datetime) -> bool:
-        """Store the one valid password-reset token of the user (USR-03)."""
+    async def put_reset_token(
+        self, user_id: str, token_hash: str, expires_at: datetime, *, token_version: int | None = None
+    ) -> bool:
+        """Store the one valid password-reset token of an active user (USR-03).
+
+        With `token_version`, only if the account still has that value (USR-09).
+        """
 
     async def reset_password(self, token_hash: str, hashed: str, now: datetime) -> User | None:
         """Use up a reset token and set the password hash, ending all sessions.
@@ -168,7 +174,7 @@ class UserRepoProtocol(Protocol):
         *,
         token_version: int | None = None,
     ) -> bool:
-        """Store the one valid email-change token of the user, with the address it stands for.
+        """Store the one valid email-change token of an active user, with the address it stands for.
 
         With `token_version`, only if the account still has that value (USR-09).
         """
@@ -192,14 +198,16 @@ class UserRepoProtocol(Protocol):
     ) -> User | None:
         """Set the flags that are given.
 
-        USR-12  `is_active=False` ends all sessions (USR-02); the other flags do not.
+        USR-12  `is_active=False` ends all sessions (USR-02, USR-03); the other flags do not.
 
         Raises:
             LastSuperuserError: no active superuser would be left (USR-04); nothing changed.
         """
 
-    async def delete(self, user_id: str) -> bool:
+    async def delete(self, user_id: str, *, token_version: int | None = None) -> bool:
         """Delete the account and all that is keyed to it (USR-05); True for one caller.
+
+        With `token_version`, only if the account still has that value (USR-09).
 
         Raises:
             LastSuperuserError: no active superuser would be left (USR-04); nothing changed.

@@ -11,13 +11,12 @@ from starlette.responses import JSONResponse, RedirectResponse
 from regstack.app import RegStack
 from regstack.config.schema import RegStackConfig
 from regstack.errors import BackendError
+from regstack.routers.errors import RETRY_AFTER_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from regstack.email.service import EmailService
-
-RETRY_AFTER_SECONDS = "5"
 
 
 def build_application(
@@ -65,7 +64,7 @@ def build_application(
             await rs.backend.ping()
         except BackendError:
             return JSONResponse(
-                {"status": "unavailable"}, status_code=503, headers={"Retry-After": RETRY_AFTER_SECONDS}
+                {"status": "unavailable"}, status_code=503, headers={"Retry-After": str(RETRY_AFTER_SECONDS)}
             )
         return JSONResponse({"status": "ok"})
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from regstack.auth.clock import SystemClock
-from regstack.auth.passwords import PRESETS
+from regstack.auth.passwords import parameters
 from regstack.cli.backend_listing import lenient_registry
 from regstack.cli.check import FAILED, OK, WARNING, Check
 from regstack.cli.mail_check import check_mail
 from regstack.config.loader import DEFAULT_SECRETS, find_file
 from regstack.errors import RegStackError
 from regstack.plugins.record import PluginState
-from regstack.plugins.redaction import without_secrets
+from regstack.plugins.redaction import last_line, without_secrets
 from regstack.plugins.registry import STRICT_VARIABLE, is_strict
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ FEWEST_DIFFERENT_CHARACTERS = 10
 LEAST_MEMORY_KIB = 7 * 1024
 LEAST_MEMORY_TIMES_PASSES = 35 * 1024
 """The weakest of the equivalent Argon2id settings of OWASP's Password Storage Cheat Sheet."""
+
+LINK_TEMPLATES = ("verify_url_template", "password_reset_url_template", "email_change_url_template")
 
 BACKEND_DEADLINE_SECONDS = 30
 """For a plugin that does not keep the deadlines of the settings."""
@@ -56,6 +58,7 @@ async def all_checks(files: SettingsFiles) -> list[Check]:
         _base_url(config),
         _hashing(config),
         *_limits(config),
+        *_links(config),
         *_plugins(registry),
         *await _database(config, registry),
         await check_mail(config.email),
@@ -109,11 +112,14 @@ def _base_url(config: RegStackConfig) -> Check:
 
 
 def _hashing(config: RegStackConfig) -> Check:
-    preset = PRESETS[config.password_hash_preset]
-    memory = config.password_hash_memory_kib or preset.memory_kib
-    passes = config.password_hash_time_cost or preset.time_cost
-    lanes = config.password_hash_parallelism or preset.parallelism
-    cost = f"Argon2id with {memory} KiB, {passes} passes, {lanes} lanes"
+    found = parameters(
+        config.password_hash_preset,
+        memory_kib=config.password_hash_memory_kib,
+        time_cost=config.password_hash_time_cost,
+        parallelism=config.password_hash_parallelism,
+    )
+    memory, passes = found.memory_kib, found.time_cost
+    cost = f"Argon2id with {memory} KiB, {passes} passes, {found.parallelism} lanes"
     if memory >= LEAST_MEMORY_KIB and memory * passes >= LEAST_MEMORY_TIMES_PASSES:
         return Check("password hashing", OK, cost)
     return Check(
@@ -132,6 +138,19 @@ def _limits(config: RegStackConfig) -> Iterator[Check]:
             WARNING,
             "rate_limit_disabled: passwords may be guessed without end",
             "Set rate_limit_disabled = false outside of tests.",
+        )
+
+
+def _links(config: RegStackConfig) -> Iterator[Check]:
+    if config.enable_ui_router or config.email_link_prefix is not None:
+        return
+    missing = [name for name in LINK_TEMPLATES if getattr(config, name) is None]
+    if missing:
+        yield Check(
+            "mailed links",
+            WARNING,
+            f"the pages are switched off, and mailed links lead to them: {', '.join(missing)} not set",
+            "Set enable_ui_router = true, or set the templates to your frontend's pages.",
         )
 
 
@@ -161,7 +180,7 @@ async def _database(config: RegStackConfig, registry: PluginRegistry) -> list[Ch
         told = f"it did not answer within {BACKEND_DEADLINE_SECONDS} seconds"
         checks.append(Check("database", FAILED, told, "Look at the database's own log."))
     except Exception as error:  # noqa: BLE001 - a driver may raise anything, and doctor reports it all
-        told = without_secrets(f"{type(error).__name__}: {error}", url)
+        told = last_line(error, url)
         checks.append(
             Check("database", FAILED, told, "Start the database, or correct database_url and the network.")
         )

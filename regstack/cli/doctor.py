@@ -38,19 +38,9 @@ def doctor(
     failed = sum(check.status == FAILED for check in checks)
     if as_json:
         import json
+        from dataclasses import asdict
 
-        report = {
-            "failed": failed,
-            "checks": [
-                {
-                    "name": check.name,
-                    "status": check.status,
-                    "detail": check.detail,
-                    "next_step": check.next_step,
-                }
-                for check in checks
-            ],
-        }
+        report = {"failed": failed, "checks": [asdict(check) for check in checks]}
         typer.echo(json.dumps(report, indent=2))
     else:
         from regstack.cli.columns import columns

@@ -58,7 +58,7 @@ def run_server(app: FastAPI, listener: Listener) -> None:
     config = uvicorn.Config(
         app,
         log_config=logging_config(),
-        # Who asked is worked out from trusted_proxy_count alone.
+        # Whoever connects is who asked: anybody can write X-Forwarded-For.
         proxy_headers=False,
         server_header=False,
         lifespan="on",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,7 @@ class SettingsFiles:
     toml: Path | None = None
     secrets: Path | None = None
 
-    def load(self, **overrides: Any) -> RegStackConfig:
+    def load(self) -> RegStackConfig:
         """Read the settings.
 
         Raises:
@@ -33,7 +33,7 @@ class SettingsFiles:
         """
         from regstack.config.schema import RegStackConfig
 
-        return RegStackConfig.load(self.toml, self.secrets, **overrides)
+        return RegStackConfig.load(self.toml, self.secrets)
 
 
 def files_of(context: typer.Context) -> SettingsFiles:

@@ -23,6 +23,8 @@ class PendingRegistration:
         full_name: as written.
         created_at: UTC, milliseconds.
         expires_at: from this instant on the row is invisible.
+        for_account: the account of `user_id` existed when the row was made, and confirms its
+            address; such a row never makes an account.
     """
 
     token_hash: str = field(repr=False)
@@ -33,3 +35,4 @@ class PendingRegistration:
     full_name: str | None
     created_at: datetime
     expires_at: datetime
+    for_account: bool = False

@@ -23,7 +23,7 @@ class PluginState(StrEnum):
     DUPLICATE = "duplicate"
     """An earlier plugin has its name or one of its URL schemes."""
     BLOCKED = "blocked"
-    """`REGSTACK_DISABLE_BACKENDS` names it; then its entry point was not imported."""
+    """`REGSTACK_DISABLE_BACKENDS` names it; by its entry point's name it was not even imported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

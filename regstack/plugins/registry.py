@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import weakref
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 import importlib_metadata
@@ -20,7 +20,7 @@ from regstack.errors import BackendNotInstalled, BackendPluginUnusable, Configur
 from regstack.plugins import specs
 from regstack.plugins.install_hints import backend_name, install_hint
 from regstack.plugins.record import PluginRecord, PluginState
-from regstack.plugins.redaction import without_secrets
+from regstack.plugins.redaction import last_line, quotes_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterator, Mapping
@@ -28,15 +28,6 @@ if TYPE_CHECKING:
     from regstack.auth.clock import Clock
     from regstack.backends.base import PingReport, SchemaReport
     from regstack.config.schema import RegStackConfig
-
-__all__ = [
-    "DISABLE_VARIABLE",
-    "STRICT_VARIABLE",
-    "PluginRecord",
-    "PluginRegistry",
-    "PluginState",
-    "is_strict",
-]
 
 DISABLE_VARIABLE: Final = "REGSTACK_DISABLE_BACKENDS"
 """Environment variable with the names of plugins to leave out, separated by commas."""
@@ -82,10 +73,10 @@ class PluginRegistry:
         environ = os.environ if environ is None else environ
         blocked = {name.strip() for name in environ.get(DISABLE_VARIABLE, "").split(",")} - {""}
         records: list[PluginRecord] = []
-        for found in sorted(_entry_points(), key=lambda each: (each.name, each.distribution, each.value)):
-            record = _blocked(found, found.name) if found.name in blocked else _load(found)
+        for entry_point, found in sorted(_entry_points(), key=_place):
+            record = found if found.name in blocked else _load(entry_point, found)
             if record.name in blocked:
-                record = _blocked(found, record.name)
+                record = _blocked(record)
             records.append(_refuse_duplicate(record, records))
         if is_strict(environ):
             _refuse_unusable(records)
@@ -111,11 +102,11 @@ class PluginRegistry:
         except RegStackError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a driver raises here, the plugin cannot be used
-            reason = _last_line(error)
-            told = without_secrets(reason, url)
             # The driver's message may quote the URL; then it must not be shown as the cause either.
-            cause = error if told == reason else None
-            failed = replace(record, reason=told, next_step=_next_step(error, record.distribution))
+            cause = None if quotes_secrets(error, url) else error
+            failed = replace(
+                record, reason=last_line(error, url), next_step=_next_step(error, record.distribution)
+            )
             raise BackendPluginUnusable(_unusable(failed, "could not build its storage")) from cause
         if not isinstance(backend, Backend):
             failed = replace(
@@ -186,36 +177,29 @@ class PluginRegistry:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """An entry point with the facts of its distribution."""
-
-    name: str
-    value: str
-    distribution: str
-    version: str
-    entry_point: Any
-
-    def record(self, state: PluginState, *, reason: str = "", next_step: str = "") -> PluginRecord:
-        return PluginRecord(
-            name=self.name,
-            state=state,
-            distribution=self.distribution,
-            version=self.version,
-            entry_point=self.value,
-            reason=reason,
-            next_step=next_step,
-        )
-
-
-def _entry_points() -> Iterator[_Found]:
+def _entry_points() -> Iterator[tuple[Any, PluginRecord]]:
+    """Give every entry point, with the record that it has as long as nothing is wrong with it."""
     try:
         found = list(importlib_metadata.entry_points(group=specs.GROUP))
     except Exception:  # noqa: BLE001 - one unreadable entry_points.txt must not hide all the others
         found = _readable_entry_points()
     for entry_point in found:
         distribution, version = _identity(entry_point.dist)
-        yield _Found(entry_point.name, entry_point.value, distribution, version, entry_point)
+        yield (
+            entry_point,
+            PluginRecord(
+                name=entry_point.name,
+                state=PluginState.OK,
+                distribution=distribution,
+                version=version,
+                entry_point=entry_point.value,
+            ),
+        )
+
+
+def _place(found: tuple[Any, PluginRecord]) -> tuple[str, str, str]:
+    record = found[1]
+    return record.name, record.distribution, record.entry_point
 
 
 def _readable_entry_points() -> list[Any]:
@@ -241,44 +225,48 @@ def _identity(distribution: Any) -> tuple[str, str]:
         return ("", "")
 
 
-def _blocked(found: _Found, name: str) -> PluginRecord:
-    record = found.record(
-        PluginState.BLOCKED,
+def _blocked(record: PluginRecord) -> PluginRecord:
+    return replace(
+        record,
+        state=PluginState.BLOCKED,
         reason=f"{DISABLE_VARIABLE} names it",
-        next_step=f"Take {name!r} out of {DISABLE_VARIABLE} to use it.",
+        next_step=f"Take {record.name!r} out of {DISABLE_VARIABLE} to use it.",
     )
-    return replace(record, name=name)
 
 
-def _load(found: _Found) -> PluginRecord:
+def _load(entry_point: Any, record: PluginRecord) -> PluginRecord:
     """Import, register and verify one plugin; whatever goes wrong becomes its record."""
     try:
-        return _verified(found)
+        return _verified(entry_point, record)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - a plugin that calls sys.exit() must not end the host
-        record = found.record(
-            PluginState.BROKEN, reason=_last_line(error), next_step=_next_step(error, found.distribution)
+        return replace(
+            record,
+            state=PluginState.BROKEN,
+            reason=last_line(error),
+            next_step=_next_step(error, record.distribution),
+            error=error,
         )
-        return replace(record, error=error)
 
 
-def _verified(found: _Found) -> PluginRecord:
+def _verified(entry_point: Any, record: PluginRecord) -> PluginRecord:
     manager = pluggy.PluginManager(specs.PROJECT)
     manager.add_hookspecs(specs)
-    manager.register(found.entry_point.load(), found.name)
+    manager.register(entry_point.load(), record.name)
     info = manager.hook.regstack_backend_info()
-    report = f"Upgrade it (pip install --upgrade {found.distribution}), or report it to its authors."
+    report = f"Upgrade it (pip install --upgrade {record.distribution}), or report it to its authors."
     if not isinstance(info, BackendInfo):
-        return found.record(
-            PluginState.BROKEN,
+        return replace(
+            record,
+            state=PluginState.BROKEN,
             reason="it does not implement the hook regstack_backend_info"
             if info is None
             else f"its regstack_backend_info returned {type(info).__name__}, not a BackendInfo",
             next_step=report,
         )
-    record = replace(
-        found.record(PluginState.OK),
+    described = replace(
+        record,
         name=info.name,
         api_version=info.api_version,
         url_schemes=info.url_schemes,
@@ -288,15 +276,17 @@ def _verified(found: _Found) -> PluginRecord:
         hooks=manager.hook,
     )
     if info.api_version != specs.API_VERSION:
-        older = found.distribution if info.api_version < specs.API_VERSION else "regstack"
+        older = record.distribution if info.api_version < specs.API_VERSION else "regstack"
         return replace(
-            record,
+            described,
             state=PluginState.INCOMPATIBLE,
             reason=f"it is written for plugin API {info.api_version}, this regstack has {specs.API_VERSION}",
             next_step=f"Upgrade the older of the two: pip install --upgrade {older}",
         )
     fault = _fault(manager, info)
-    return replace(record, state=PluginState.BROKEN, reason=fault, next_step=report) if fault else record
+    if fault:
+        return replace(described, state=PluginState.BROKEN, reason=fault, next_step=report)
+    return described
 
 
 def _fault(manager: pluggy.PluginManager, info: BackendInfo) -> str:
@@ -359,12 +349,6 @@ def _scheme(url: str, installed: list[str]) -> str:
             f"(schemes of the installed backends: {examples})"
         )
     return scheme.lower()
-
-
-def _last_line(error: BaseException) -> str:
-    """Give the line that a traceback of this error ends with, cut to one line."""
-    first, *_ = str(error).splitlines() or [""]
-    return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 
 def _next_step(error: BaseException, distribution: str) -> str:

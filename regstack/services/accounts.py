@@ -40,7 +40,9 @@ class Accounts:
         Raises:
             WrongPassword, NoPasswordSet, TooManyAttempts, Overloaded: see `Reauthentication`.
             LastSuperuserError: this is the last active administrator.
+            InvalidToken: the account changed in the meantime, by a reset for example.
         """
         await self._reauthentication.check(user, current_password)
-        if await self._users.delete(user.id):
-            self._events.fire("user_deleted", user=user)
+        if not await self._users.delete(user.id, token_version=user.token_version):
+            raise InvalidToken
+        self._events.fire("user_deleted", user=user)

@@ -57,6 +57,7 @@ class Login:
             Overloaded: too many passwords are being checked already.
         """
         key = email_key(email)
+        self._hasher.ensure_room()  # being turned away must not count as a guess
         await self._lockout.claim(LOGIN, key)
         subject = await self._users.find_login_subject(key)
         found = subject.user or subject.pending

@@ -109,6 +109,9 @@ class Passwords:
         if user is None or not user.is_active:
             return
         token, now = new_token(), self._clock.now()
-        if await self._users.put_reset_token(user.id, hash_token(token), now + self._ttl):
+        stored = await self._users.put_reset_token(
+            user.id, hash_token(token), now + self._ttl, token_version=user.token_version
+        )
+        if stored:
             self._notices.password_reset(user, token, self._ttl)
             self._events.fire("password_reset_requested", user=user)

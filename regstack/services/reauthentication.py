@@ -31,6 +31,7 @@ class Reauthentication:
         """
         if user.hashed_password is None:
             raise NoPasswordSet
+        self._hasher.ensure_room()  # being turned away must not count as a guess
         await self._lockout.claim(PASSWORD, user.id)
         check = await self._hasher.verify(password, user.hashed_password)
         if not check.matches:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from regstack.auth.emails import email_key, parse_email
 from regstack.auth.one_time import hash_token, new_token
 from regstack.errors import (
+    AccountDisabled,
     AlreadyVerified,
     InvalidOneTimeToken,
     RegistrationClosed,
@@ -148,11 +149,17 @@ class Registration:
         return user
 
     async def create_superuser(self, email: str, password: str) -> User:
-        """Make a verified administrator; an account that exists is promoted and keeps its password.
+        """Make a verified administrator.
+
+        An account that exists is promoted. A verified one keeps its password; of one that is not,
+        nobody knows whose it is, so it gets this password and all its sessions end.
 
         Raises:
             InvalidEmail: mail cannot be sent to the address.
             PasswordRejected: the password breaks the policy.
+            AccountDisabled: the account exists and is disabled.
+            UserAlreadyExistsError: the account is being changed elsewhere at this moment.
+            Overloaded: too many passwords are being hashed already.
         """
         address = parse_email(email)
         found = await self._users.get_by_email(address.key)
@@ -171,9 +178,12 @@ class Registration:
                 return await self._users.create(user)
             except UserAlreadyExistsError:
                 found = await self._users.get_by_email(address.key)
-        promoted = found and await self._users.set_flags(
-            found.id, is_active=True, is_superuser=True, is_verified=True
-        )
+        if found is not None and not found.is_active:
+            raise AccountDisabled("this account is disabled; enable it before it is made an administrator's")
+        if found is not None and not found.is_verified:
+            self._policy.check(password, context=self._context(address, found.full_name))
+            found = await self._users.set_password(found.id, await self._hasher.hash(password))
+        promoted = found and await self._users.set_flags(found.id, is_superuser=True, is_verified=True)
         if promoted is None:
             raise UserAlreadyExistsError("this account is being changed elsewhere; try again")
         return promoted
@@ -256,4 +266,5 @@ def _pending_of(user: User, token: str, now: datetime, expires_at: datetime) -> 
         full_name=user.full_name,
         created_at=now,
         expires_at=expires_at,
+        for_account=True,
     )

@@ -49,12 +49,14 @@ class Sessions:
         events: EventHooks,
         *,
         ttl: timedelta,
+        require_verification: bool,
     ) -> None:
         self._users = users
         self._blacklist = blacklist
         self._jwt = jwt
         self._events = events
         self._ttl = ttl
+        self._require_verification = require_verification
 
     def issue(self, user: User) -> AccessToken:
         """Sign a token that is good until the account's `token_version` changes.
@@ -69,8 +71,8 @@ class Sessions:
         """Find out who a token speaks for, with one read.
 
         Raises:
-            InvalidToken: it is malformed, expired, revoked or outdated, or its account is gone
-                or disabled; which of these is not said.
+            InvalidToken: it is malformed, expired, revoked or outdated, or its account is gone,
+                disabled or not verified; which of these is not said.
         """
         claims = self._jwt.check(ACCESS, token)
         subject = await self._users.get_token_subject(claims.sub, jti=claims.jti, sid=claims.sid)
@@ -78,6 +80,7 @@ class Sessions:
             subject is None
             or subject.revoked
             or not subject.user.is_active
+            or (self._require_verification and not subject.user.is_verified)
             or subject.user.token_version != claims.ver
         ):
             raise InvalidToken

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from regstack import hookimpl
 from regstack.backends.base import BackendInfo, Capability
-from regstack.plugins.specs import API_VERSION, hookimpl
 
 if TYPE_CHECKING:
     from regstack.auth.clock import Clock
@@ -19,7 +19,8 @@ def regstack_backend_info() -> BackendInfo:
     return BackendInfo(
         name="memory",
         url_schemes=("memory",),
-        api_version=API_VERSION,
+        # As a number: an import would claim whichever version the installed regstack has.
+        api_version=1,
         capabilities=frozenset({Capability.MFA_CODES, Capability.OAUTH, Capability.TRANSACTIONS}),
         summary="the storage contract in plain dictionaries, for tests; forgets with the process",
         driver="regstack",

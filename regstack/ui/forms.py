@@ -10,6 +10,7 @@ from fastapi import HTTPException
 from pydantic import BeforeValidator
 
 from regstack.errors import (
+    EmailNotVerified,
     InvalidEmail,
     InvalidText,
     PasswordRejected,
@@ -51,6 +52,12 @@ _FIELDS_AT_FAULT: dict[type[RegStackError], tuple[str, ...]] = {
     PasswordRejected: ("password", "new_password"),
     WrongPassword: ("current_password",),
 }
+
+ERROR_WORDS: dict[type[RegStackError], str] = {
+    EmailNotVerified: "unverified",
+    UserAlreadyExistsError: "taken",
+}
+"""What templates call an error that they offer a way out of."""
 
 GivenName = Annotated[
     FullName | None,
@@ -119,7 +126,7 @@ class FormState:
         values: entries to show again.
         problems: what is wrong, by field.
         alert: what is wrong with the whole.
-        error: name of the error's class, where a page offers a way out of it.
+        error: its word of `ERROR_WORDS`, where a page offers a way out of it.
     """
 
     name: str

@@ -15,7 +15,7 @@ from regstack.errors import InvalidOneTimeToken, InvalidToken, RegStackError
 from regstack.routers.errors import to_http
 from regstack.ui.assets import STYLESHEET, stylesheet_version
 from regstack.ui.cookie import SessionCookie
-from regstack.ui.forms import FORMS, FormState, problems_in
+from regstack.ui.forms import ERROR_WORDS, FORMS, FormState, problems_in
 from regstack.ui.headers import page_headers
 from regstack.ui.messages import NOTICES, explain
 from regstack.ui.origin import OwnOrigin
@@ -158,10 +158,9 @@ class Site:
             return self.show(request, form.page, status=422, failed=state, token=token, **context)
         except InvalidToken:
             raise
-        except InvalidOneTimeToken as error:
-            return self._refuse(request, form, entries, error, token=None, **context)
         except RegStackError as error:
-            return self._refuse(request, form, entries, error, token=token, **context)
+            kept = None if isinstance(error, InvalidOneTimeToken) else token
+            return self._refuse(request, form, entries, error, token=kept, **context)
 
     def _refuse(
         self,
@@ -174,7 +173,8 @@ class Site:
         answer = to_http(error)
         text, field = explain(error, answer), form.field_at_fault(error)
         if field is None:
-            state = FormState.refused(form, entries, problems={}, alert=text, error=type(error).__name__)
+            word = ERROR_WORDS.get(type(error))
+            state = FormState.refused(form, entries, problems={}, alert=text, error=word)
         else:
             state = FormState.refused(form, entries, problems={field: text})
         headers = retry_after(answer.headers)

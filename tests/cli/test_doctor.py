@@ -116,6 +116,39 @@ def test_each_setting_is_judged(settings: Any, regstack: Any, setting: str, chec
     assert checks(regstack("doctor", "--json"))[check]["status"] == status
 
 
+LINKS = ("verify_url_template", "password_reset_url_template", "email_change_url_template")
+OWN_PAGES = dict.fromkeys(LINKS, "https://app.example/{token}")
+
+
+@pytest.mark.parametrize(
+    ("settings", "missing"),
+    [
+        ({}, LINKS),
+        ({"verify_url_template": "https://app.example/{token}"}, LINKS[1:]),
+        (OWN_PAGES, ()),
+        ({"email_link_prefix": "/pages"}, ()),
+        ({"email_link_prefix": ""}, ()),
+        ({"enable_ui_router": "true"}, ()),
+    ],
+)
+def test_mailed_links_to_pages_that_nobody_serves_are_warned_about(
+    regstack: Any, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], missing: tuple[str, ...]
+) -> None:
+    options = ("--yes", "--no-pages", "--base-url", "https://app.example")
+    assert regstack("init", *options).exit_code == regstack("migrate").exit_code == 0
+    for name, value in settings.items():
+        monkeypatch.setenv(f"REGSTACK_{name.upper()}", value)
+    done = regstack("doctor", "--json")
+    found = checks(done).get("mailed links")
+    assert done.exit_code == 0
+    if missing:
+        assert found is not None
+        assert (found["status"], "enable_ui_router" in found["next_step"]) == ("warning", True)
+        assert {name for name in LINKS if name in found["detail"]} == set(missing)
+    else:
+        assert found is None
+
+
 def test_a_schema_that_is_not_up_to_date_fails_until_migrated(folder: Path, regstack: Any) -> None:
     regstack("init", "--yes")
     found = checks(regstack("doctor", "--json"))["schema"]

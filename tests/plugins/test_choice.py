@@ -182,7 +182,7 @@ def test_a_plugin_that_cannot_build_its_backend_says_why_without_secrets(
 def test_two_registries_do_not_share_anything(distributions: Any) -> None:
     distributions.install_plugin("acme-one")
     script = (
-        "from regstack.plugins.registry import PluginRegistry, PluginState\n"
+        "from regstack.plugins.registry import PluginRegistry\n"
         "a = PluginRegistry.discover(environ={'REGSTACK_DISABLE_BACKENDS': 'one'})\n"
         "b = PluginRegistry.discover(environ={})\n"
         "for r in (a, b): print(*(x.state for x in r.records if x.name == 'one'))\n"

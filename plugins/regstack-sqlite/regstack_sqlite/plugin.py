@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from regstack import hookimpl
 from regstack.backends.base import BackendInfo, BackendKind, Capability
-from regstack.plugins.specs import API_VERSION
 
 if TYPE_CHECKING:
     from regstack.auth.clock import Clock
@@ -20,7 +19,8 @@ def regstack_backend_info() -> BackendInfo:
     return BackendInfo(
         name=BackendKind.SQLITE,
         url_schemes=("sqlite", "sqlite+aiosqlite"),
-        api_version=API_VERSION,
+        # As a number: an import would claim whichever version the installed regstack has.
+        api_version=1,
         capabilities=frozenset(
             {Capability.MULTI_PROCESS, Capability.TRANSACTIONS, Capability.MFA_CODES, Capability.OAUTH}
         ),

@@ -115,6 +115,7 @@ class Tables:
             Column("full_name", Text),
             Column("created_at", Instant, nullable=False),
             Column("expires_at", Instant, nullable=False),
+            Column("for_account", Boolean, nullable=False),
             PrimaryKeyConstraint("email_key", name=self._name("pending_pkey")),
             UniqueConstraint("token_hash", name=self._name("pending_token_hash_key")),
         )

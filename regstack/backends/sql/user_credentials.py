@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Integer, bindparam, or_, update
+from sqlalchemy import bindparam, update
 
 from regstack.backends.sql.executor import UniqueViolation
 from regstack.backends.sql.user_rows import UserRows
@@ -30,8 +30,7 @@ class UserCredentials(UserRows):
         super().__init__(db, tables, clock)
         c = self._users.c
         this = c.id == bindparam("user")
-        version = bindparam("version", type_=Integer)
-        same_version = or_(version.is_(None), c.token_version == version)
+        active = c.is_active.is_(True)
         self._rehash = db.prepare(
             update(self._users)
             .where(this, c.hashed_password == bindparam("old"))
@@ -39,18 +38,20 @@ class UserCredentials(UserRows):
         )
         self._set_password = db.prepare(
             self._end_of_sessions(hashed_password=bindparam("hashed"))
-            .where(this, same_version)
+            .where(this, self._same_version)
             .returning(*self._columns)
         )
         self._invalidate = db.prepare(self._end_of_sessions().where(this).returning(*self._columns))
         self._put_reset = db.prepare(
             self._change(
                 reset_token_hash=bindparam("token"), reset_token_expires_at=bindparam("expiry")
-            ).where(this)
+            ).where(this, active, self._same_version)
         )
         self._reset = db.prepare(
             self._end_of_sessions(hashed_password=bindparam("hashed"))
-            .where(c.reset_token_hash == bindparam("token"), c.reset_token_expires_at > bindparam("at"))
+            .where(
+                active, c.reset_token_hash == bindparam("token"), c.reset_token_expires_at > bindparam("at")
+            )
             .returning(*self._columns)
         )
         self._put_email_change = db.prepare(
@@ -59,11 +60,12 @@ class UserCredentials(UserRows):
                 email_change_expires_at=bindparam("expiry"),
                 new_email=bindparam("address"),
                 new_email_key=bindparam("address_key"),
-            ).where(this, same_version)
+            ).where(this, active, self._same_version)
         )
         self._confirm_email_change = db.prepare(
             self._end_of_sessions(email=c.new_email, email_key=c.new_email_key, is_verified=True)
             .where(
+                active,
                 c.email_change_token_hash == bindparam("token"),
                 c.email_change_expires_at > bindparam("at"),
             )
@@ -81,9 +83,16 @@ class UserCredentials(UserRows):
     async def invalidate_tokens(self, user_id: str) -> User | None:
         return await self._changed(self._invalidate, user=user_id)
 
-    async def put_reset_token(self, user_id: str, token_hash: str, expires_at: datetime) -> bool:
+    async def put_reset_token(
+        self, user_id: str, token_hash: str, expires_at: datetime, *, token_version: int | None = None
+    ) -> bool:
         changed = await self._db.execute(
-            self._put_reset, user=user_id, token=token_hash, expiry=expires_at, at=self._clock.now()
+            self._put_reset,
+            user=user_id,
+            token=token_hash,
+            expiry=expires_at,
+            version=token_version,
+            at=self._clock.now(),
         )
         return changed > 0
 

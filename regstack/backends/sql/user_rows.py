@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, null, update
+from sqlalchemy import Integer, bindparam, null, or_, update
 
 from regstack.backends.sql.repository import Repository, columns_of
 from regstack.models.user import User
@@ -26,6 +26,8 @@ class UserRows(Repository):
         self._users = tables.users
         self._columns = columns_of(tables.users, User)
         self._width = len(self._columns)
+        version = bindparam("version", type_=Integer)
+        self._same_version = or_(version.is_(None), tables.users.c.token_version == version)
 
     async def _user(self, statement: Statement, **parameters: Any) -> User | None:
         row = await self._db.fetch_one(statement, **parameters)

@@ -63,11 +63,16 @@ class SqlUsers(UserCredentials, UserPaging):
             .where(pending.c.token_hash == bindparam("token"), pending.c.expires_at > bindparam("at"))
             .returning(*columns_of(pending, PendingRegistration))
         )
+        this_account = (
+            self._users.c.id == bindparam("user"),
+            self._users.c.email_key == bindparam("address_key"),
+        )
         self._verify = self._db.prepare(
-            self._change(is_verified=True)
-            .where(self._users.c.id == bindparam("user"), self._users.c.email_key == bindparam("address_key"))
+            self._end_of_sessions(is_verified=True)
+            .where(*this_account, self._users.c.is_verified.is_(False))
             .returning(*self._columns)
         )
+        self._find_confirmed = self._db.prepare(select(*self._columns).where(*this_account))
 
     def _prepare_reads(self) -> None:
         users, pending, blacklist = self._tables.users, self._tables.pending, self._tables.blacklist
@@ -128,19 +133,18 @@ class SqlUsers(UserCredentials, UserPaging):
         active, superuser, verified = (
             bindparam(name, type_=Boolean()) for name in ("active", "superuser", "verified")
         )
-        off = active.is_(False)
-        flags = self._change(
-            is_active=func.coalesce(active, users.c.is_active),
-            is_superuser=func.coalesce(superuser, users.c.is_superuser),
-            is_verified=func.coalesce(verified, users.c.is_verified),
-            token_version=users.c.token_version + case((off, 1), else_=0),
-            tokens_invalidated_after=case(
-                (off, bindparam("at", type_=users.c.updated_at.type)), else_=users.c.tokens_invalidated_after
-            ),
-        ).where(this)
-        self._set_flags = self._db.prepare(flags.returning(*self._columns))
-        self._set_flags_guarded = self._db.prepare(flags.where(spare).returning(*self._columns))
-        self._delete = self._db.prepare(delete(users).where(this, spare))
+        flags = {
+            "is_active": func.coalesce(active, users.c.is_active),
+            "is_superuser": func.coalesce(superuser, users.c.is_superuser),
+            "is_verified": func.coalesce(verified, users.c.is_verified),
+        }
+        set_flags = self._change(**flags).where(this).returning(*self._columns)
+        self._set_flags = self._db.prepare(set_flags)
+        self._demote = self._db.prepare(set_flags.where(spare))
+        self._disable = self._db.prepare(
+            self._end_of_sessions(**flags).where(this, spare).returning(*self._columns)
+        )
+        self._delete = self._db.prepare(delete(users).where(this, spare, self._same_version))
         self._delete_pending = self._db.prepare(delete(pending).where(pending.c.user_id == bindparam("user")))
 
     async def create(self, user: User) -> User:
@@ -171,7 +175,11 @@ class SqlUsers(UserCredentials, UserPaging):
                 now=at,
                 is_verified=True,
             )
-            row = await transaction.fetch_one(self._verify, user=user.id, address_key=user.email_key, at=at)
+            account = {"user": user.id, "address_key": user.email_key}
+            row = await transaction.fetch_one(self._verify, **account, at=at)
+            row = row or await transaction.fetch_one(self._find_confirmed, **account)
+            if row is None and pending.for_account:
+                return None
             if row is None:
                 values = given_values(user) | {"new_full_name_key": search_key(user.full_name or "")}
                 row = await transaction.fetch_one(self._insert_if_free, **values)
@@ -233,19 +241,21 @@ class SqlUsers(UserCredentials, UserPaging):
         }
         if is_active is not False and is_superuser is not False:
             return await self._user(self._set_flags, **values)
+        guarded = self._disable if is_active is False else self._demote
         async with self._db.transaction() as transaction:
             await transaction.lock(_SUPERUSERS)
-            row = await transaction.fetch_one(self._set_flags_guarded, **values)
+            row = await transaction.fetch_one(guarded, **values)
             if row is None and await transaction.fetch_one(self._by_id, user=user_id) is not None:
                 raise LastSuperuserError
         return User(*row) if row is not None else None
 
-    async def delete(self, user_id: str) -> bool:
+    async def delete(self, user_id: str, *, token_version: int | None = None) -> bool:
         async with self._db.transaction() as transaction:
             await transaction.lock(_SUPERUSERS)
-            if await transaction.execute(self._delete, user=user_id) > 0:
+            if await transaction.execute(self._delete, user=user_id, version=token_version) > 0:
                 await transaction.execute(self._delete_pending, user=user_id)
                 return True
-            if await transaction.fetch_one(self._by_id, user=user_id) is not None:
+            row = await transaction.fetch_one(self._by_id, user=user_id)
+            if row is not None and token_version in {None, User(*row).token_version}:
                 raise LastSuperuserError
         return False

@@ -52,7 +52,9 @@ class MemoryUsers:
         del self._store.pending[row.email_key]
         known = self._store.users.get(row.user_id)
         if known is not None and known.email_key == row.email_key:
-            return self._change(known, now, is_verified=True)
+            return replace(known) if known.is_verified else self._end_sessions(known, now, is_verified=True)
+        if row.for_account:
+            return None
         if known is not None or self._holder(row.email_key) is not None:
             raise UserAlreadyExistsError
         user = self._store.users[row.user_id] = User.new(
@@ -124,8 +126,8 @@ class MemoryUsers:
     async def set_password(
         self, user_id: str, hashed: str, *, token_version: int | None = None
     ) -> User | None:
-        user = self._store.users.get(user_id)
-        if user is None or (token_version is not None and user.token_version != token_version):
+        user = self._at_version(user_id, token_version)
+        if user is None:
             return None
         return self._end_sessions(user, self._clock.now(), hashed_password=hashed)
 
@@ -133,10 +135,12 @@ class MemoryUsers:
         user = self._store.users.get(user_id)
         return self._end_sessions(user, self._clock.now()) if user is not None else None
 
-    async def put_reset_token(self, user_id: str, token_hash: str, expires_at: datetime) -> bool:
+    async def put_reset_token(
+        self, user_id: str, token_hash: str, expires_at: datetime, *, token_version: int | None = None
+    ) -> bool:
         expires_at = instant(expires_at)
-        user = self._store.users.get(user_id)
-        if user is None:
+        user = self._at_version(user_id, token_version)
+        if user is None or not user.is_active:
             return False
         self._store.reset_tokens[user_id] = ResetToken(token_hash, expires_at)
         self._change(user, self._clock.now())
@@ -159,8 +163,8 @@ class MemoryUsers:
         token_version: int | None = None,
     ) -> bool:
         expires_at = instant(expires_at)
-        user = self._store.users.get(user_id)
-        if user is None or (token_version is not None and user.token_version != token_version):
+        user = self._at_version(user_id, token_version)
+        if user is None or not user.is_active:
             return False
         self._store.email_changes[user_id] = EmailChange(token_hash, new_email, expires_at)
         self._change(user, self._clock.now())
@@ -202,13 +206,11 @@ class MemoryUsers:
             self._refuse_last_superuser(user)
         given = {"is_active": is_active, "is_superuser": is_superuser, "is_verified": is_verified}
         flags = {name: value for name, value in given.items() if value is not None}
-        now = self._clock.now()
-        if is_active is False:
-            flags |= {"token_version": user.token_version + 1, "tokens_invalidated_after": now}  # type: ignore[dict-item]
-        return self._change(user, now, **flags)
+        change = self._end_sessions if is_active is False else self._change
+        return change(user, self._clock.now(), **flags)
 
-    async def delete(self, user_id: str) -> bool:
-        user = self._store.users.get(user_id)
+    async def delete(self, user_id: str, *, token_version: int | None = None) -> bool:
+        user = self._at_version(user_id, token_version)
         if user is None:
             return False
         self._refuse_last_superuser(user)
@@ -245,6 +247,11 @@ class MemoryUsers:
         users = self._matching(search, is_active, is_superuser, is_verified)
         users = [user for user in users if after is None or user.id > after]
         return [replace(user) for user in users[skip : skip + limit]]
+
+    def _at_version(self, user_id: str, token_version: int | None) -> User | None:
+        user = self._store.users.get(user_id)
+        same = user is not None and token_version in {None, user.token_version}
+        return user if same else None
 
     def _holder(self, email_key: str) -> User | None:
         return next((user for user in self._store.users.values() if user.email_key == email_key), None)

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import logging
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from regstack.errors import BackendUnavailable, Overloaded
-from regstack.ui.forms import LOGIN, FormState
+from regstack.ui.forms import ERROR_WORDS, LOGIN, FormState
+from regstack.ui.site import SHIPPED
 
 pytestmark = pytest.mark.anyio
 
@@ -61,6 +63,25 @@ async def test_a_wrong_password_and_an_unknown_address_look_alike(browser: Any) 
         assert other.status == 401
         assert other.html.replace(f'"{email}"', '"alice@example.com"') == known.html
         assert "www-authenticate" not in other.answer.headers
+
+
+async def test_an_address_that_is_not_confirmed_is_told_where_to_ask_for_the_mail(browser: Any) -> None:
+    await browser.account()
+    user = await browser.rs.users.get_by_email("alice@example.com")
+    await browser.rs.users.set_flags(user.id, is_verified=False)
+    page = await browser.log_in()
+    assert (page.status, page.alert) == (403, "Confirm your email address first.")
+    assert 'href="/account/verify">ask for a new one' in page.html
+    assert "ask for a new one" not in (await browser.open("login")).html
+
+
+def test_every_word_for_an_error_is_one_that_a_template_compares_and_the_other_way_round() -> None:
+    compared = [
+        word
+        for template in SHIPPED.rglob("*.html")
+        for word in re.findall(r"""\.error\s*[!=]=\s*["']([^"']*)["']""", template.read_text("utf-8"))
+    ]
+    assert set(compared) == set(ERROR_WORDS.values())
 
 
 @pytest.mark.parametrize("form", ["forgot", "verify/resend"])

@@ -78,6 +78,7 @@ def upgrade() -> None:
         sa.Column("full_name", Text),
         sa.Column("created_at", Instant, nullable=False),
         sa.Column("expires_at", Instant, nullable=False),
+        sa.Column("for_account", sa.Boolean, nullable=False),
         primary("pending", "email_key"),
         unique("pending", "token_hash", "token_hash"),
     )
