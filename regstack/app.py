@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 from regstack.auth.clock import SystemClock
 from regstack.auth.keys import KeyRing
 from regstack.auth.password_policy import PasswordPolicy
-from regstack.auth.passwords import PRESETS, Argon2Parameters, PasswordHasher
+from regstack.auth.passwords import PasswordHasher, parameters
 from regstack.auth.tokens import JwtCodec
 from regstack.config.schema import RegStackConfig
 from regstack.email.composer import MailComposer
@@ -338,14 +338,14 @@ def _discover() -> PluginRegistry:
 
 
 def _password_hasher(config: RegStackConfig) -> PasswordHasher:
-    preset = PRESETS[config.password_hash_preset]
-    parameters = Argon2Parameters(
-        memory_kib=config.password_hash_memory_kib or preset.memory_kib,
-        time_cost=config.password_hash_time_cost or preset.time_cost,
-        parallelism=config.password_hash_parallelism or preset.parallelism,
+    cost = parameters(
+        config.password_hash_preset,
+        memory_kib=config.password_hash_memory_kib,
+        time_cost=config.password_hash_time_cost,
+        parallelism=config.password_hash_parallelism,
     )
     return PasswordHasher(
-        parameters, threads=config.password_hash_threads, queue_size=config.password_hash_queue_size
+        cost, threads=config.password_hash_threads, queue_size=config.password_hash_queue_size
     )
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from fastapi import FastAPI
 
@@ -29,23 +29,23 @@ class World:
     """One running application, and what a person would see of it."""
 
     rs: RegStack
-    client: httpx.AsyncClient
+    client: httpx2.AsyncClient
     clock: FrozenClock
     outbox: ConsoleEmailService
 
     async def call(
         self, method: str, path: str, body: Any = None, token: str | None = None, **kwargs: Any
-    ) -> httpx.Response:
+    ) -> httpx2.Response:
         headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
         path = self.rs.config.api_prefix + path
         if body is not None:
             kwargs["json"] = body
         return await self.client.request(method, path, headers=headers, **kwargs)
 
-    async def post(self, path: str, body: Any = None, token: str | None = None) -> httpx.Response:
+    async def post(self, path: str, body: Any = None, token: str | None = None) -> httpx2.Response:
         return await self.call("POST", path, body, token)
 
-    async def get(self, path: str, token: str | None = None) -> httpx.Response:
+    async def get(self, path: str, token: str | None = None) -> httpx2.Response:
         return await self.call("GET", path, token=token)
 
     async def mails(self, to: str) -> list[Any]:
@@ -99,8 +99,8 @@ async def make_world(database_url: str) -> AsyncIterator[MakeWorld]:
             rs = await stack.enter_async_context(RegStack(config, clock=clock, email_service=outbox))
             app = FastAPI()
             app.include_router(rs.router, prefix=config.api_prefix)
-            transport = httpx.ASGITransport(app, raise_app_exceptions=True)
-            client = httpx.AsyncClient(transport=transport, base_url=config.base_url)
+            transport = httpx2.ASGITransport(app, raise_app_exceptions=True)
+            client = httpx2.AsyncClient(transport=transport, base_url=config.base_url)
             return World(rs, await stack.enter_async_context(client), clock, outbox)
 
         yield make

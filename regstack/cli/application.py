@@ -24,13 +24,16 @@ def build_application(
     *,
     email_service: EmailService | None = None,
     on_start: Callable[[RegStack], Awaitable[None]] | None = None,
+    documentation: bool = False,
 ) -> FastAPI:
-    """Mount everything that the settings switch on, beside `/docs` and `/healthz`.
+    """Mount everything that the settings switch on, beside `/healthz`.
 
     Args:
         config: the settings.
         email_service: the mail transport, if not the one that `config.email` names.
         on_start: called once the schema is up to date, before the first request.
+        documentation: serve `/docs` and `/openapi.json`. The page loads scripts of a third party,
+            on the origin where people sign in: for demonstrations only.
 
     Raises:
         ConfigurationError: settings are missing or contradict each other.
@@ -45,9 +48,13 @@ def build_application(
                 await on_start(rs)
             yield
 
-    app = FastAPI(title=config.app_name, lifespan=lifespan)
+    app = FastAPI(
+        title=config.app_name,
+        lifespan=lifespan,
+        openapi_url="/openapi.json" if documentation else None,
+    )
     app.include_router(rs.router, prefix=config.api_prefix)
-    entrance = "/docs"
+    entrance = "/docs" if documentation else "/healthz"
     if config.enable_ui_router:
         app.include_router(rs.ui_router, prefix=config.ui_prefix)
         app.mount(config.static_prefix, rs.static_files, name="regstack-static")

@@ -83,7 +83,8 @@ def run_demo(host: str, port: int, outbox: Path | None) -> None:
             await rs.bootstrap_admin(ADMINISTRATOR, password)
             typer.echo(_banner(config, listener, password))
 
-        run_server(build_application(config, email_service=mail, on_start=welcome), listener)
+        app = build_application(config, email_service=mail, on_start=welcome, documentation=True)
+        run_server(app, listener)
 
 
 def demo_config(base_url: str, folder: Path) -> RegStackConfig:

@@ -31,7 +31,7 @@ def serve(
 ) -> None:
     """Run a complete application with uvicorn.
 
-    It has the JSON routes, the pages if they are switched on, /docs and /healthz.
+    It has the JSON routes, the pages if they are switched on, and /healthz; with --demo also /docs.
     """
     from regstack.errors import ConfigurationError
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 GRACE_SECONDS = 10
 """How long requests under way may take when the server stops."""
 
+BACKLOG = 2048
+"""Connections that may wait to be accepted."""
+
 _UNSPECIFIED = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - names, not bound here
 
 
@@ -42,9 +45,14 @@ def listen(host: str, port: int) -> Listener:
         ConfigurationError: the address cannot be listened on.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # With the protocol named, asyncio switches Nagle's algorithm off on what is accepted.
+    opened = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        opened = socket.create_server((host, port), family=family)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.bind((host, port))
+        opened.listen(BACKLOG)
     except OSError as error:
+        opened.close()
         raise ConfigurationError(
             f"cannot listen on {host} port {port}: {error.strerror or error}; --port chooses another"
         ) from error

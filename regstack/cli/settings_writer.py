@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import ValidationError
 
@@ -116,7 +115,7 @@ def _divide(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
         if isinstance(value, dict):
             public[name] = {key: each for key, each in value.items() if not key.endswith("_password")}
             secret |= {f"{name}__{key}": each for key, each in value.items() if key.endswith("_password")}
-        elif name == "jwt_secret" or (name == "database_url" and _holds_password(value)):
+        elif name == "jwt_secret" or (name == "database_url" and _may_hold_secret(value)):
             secret[name] = value
         else:
             public[name] = value
@@ -126,12 +125,9 @@ def _divide(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     return public, secret
 
 
-def _holds_password(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-    except ValueError:  # what cannot be read may hold anything
-        return True
-    return bool(parts.password) or any("password" in name.lower() for name, _ in parse_qsl(parts.query))
+def _may_hold_secret(url: str) -> bool:
+    """Whether a URL names a user or has a query; drivers read passwords, tokens and keys from both."""
+    return "@" in url or "?" in url
 
 
 def _toml_text(values: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 LONGEST_NAME = 80
 """Characters of a person's name in a mail."""
 
-_LIKE_A_LINK = re.compile(r"[/\\:@]|\w\.\w{2,}")
+_LIKE_A_LINK = re.compile(r"[/\\:@]|\S[.\u3002\uff0e\u2024\uff61]\S")
 
 
 class MailComposer:
@@ -164,7 +165,9 @@ def _presentable(full_name: str | None) -> str | None:
     an address would make regstack carry it to the stranger.
     """
     name = one_line(full_name or "", LONGEST_NAME)
-    return name if name and not _LIKE_A_LINK.search(name) else None
+    folded = unicodedata.normalize("NFKC", name)
+    seen = "".join(each for each in folded if unicodedata.category(each) != "Cf")
+    return name if name and not _LIKE_A_LINK.search(seen) else None
 
 
 def _blot(address: str) -> str:

@@ -20,8 +20,8 @@ def last_line(error: BaseException, url: str = "") -> str:
 
 
 def quotes_secrets(error: BaseException, url: str) -> bool:
-    """Say whether the message of an error quotes the URL or its password, anywhere."""
-    message = "".join(traceback.format_exception_only(error))
+    """Say whether an error, or one that led to it, quotes the URL or its password anywhere."""
+    message = "".join(traceback.format_exception(error))
     return without_secrets(message, url) != message
 
 
@@ -32,13 +32,18 @@ def without_secrets(text: str, url: str) -> str:
         text: a message of a driver or plugin.
         url: the database URL that it may have seen.
     """
+    # Drivers do not agree where a URL's user ends, so the password may hold `/`, `?`, `#` and `@`.
+    userinfo = url.partition("://")[2].rpartition("@")[0]
     secrets = {url}
-    try:
-        password = urlsplit(url).password
-    except ValueError:  # not even a URL that can be taken apart
-        password = None
-    if password:
+    for password in {userinfo.partition(":")[2], _password(url)}:
         secrets |= {password, unquote(password)}
     for secret in sorted(secrets - {""}, key=len, reverse=True):
         text = text.replace(secret, "…")
     return text
+
+
+def _password(url: str) -> str:
+    try:
+        return urlsplit(url).password or ""
+    except ValueError:  # not even a URL that can be taken apart
+        return ""

@@ -265,9 +265,11 @@ def _verified(entry_point: Any, record: PluginRecord) -> PluginRecord:
             else f"its regstack_backend_info returned {type(info).__name__}, not a BackendInfo",
             next_step=report,
         )
+    if malformed := _malformed(info):
+        return replace(record, state=PluginState.BROKEN, reason=malformed, next_step=report)
     described = replace(
         record,
-        name=info.name,
+        name=str(info.name),
         api_version=info.api_version,
         url_schemes=info.url_schemes,
         capabilities=info.capabilities,
@@ -289,6 +291,22 @@ def _verified(entry_point: Any, record: PluginRecord) -> PluginRecord:
     return described
 
 
+def _malformed(info: BackendInfo) -> str:
+    """Say which part of a description is of another type than it must be, empty if none is."""
+    types = {
+        "name": str,
+        "url_schemes": tuple,
+        "api_version": int,
+        "capabilities": frozenset,
+        "summary": str,
+        "driver": str,
+    }
+    wrong = [name for name, type_ in types.items() if not isinstance(getattr(info, name), type_)]
+    if not wrong and not all(isinstance(scheme, str) for scheme in info.url_schemes):
+        wrong = ["url_schemes"]
+    return f"its BackendInfo has the wrong type of {', '.join(wrong)}" if wrong else ""
+
+
 def _fault(manager: pluggy.PluginManager, info: BackendInfo) -> str:
     """Say what is wrong with a plugin that could be loaded, empty if nothing is."""
     unknown = sorted(
@@ -302,8 +320,8 @@ def _fault(manager: pluggy.PluginManager, info: BackendInfo) -> str:
         return f"it implements unknown hooks: {', '.join(unknown)}"
     if not manager.hook.regstack_create_backend.get_hookimpls():
         return "it does not implement the hook regstack_create_backend"
-    if not isinstance(info.url_schemes, tuple) or not info.url_schemes:
-        return "its url_schemes are not a tuple of URL schemes"
+    if not info.name or not info.url_schemes:
+        return "its BackendInfo has no name or no url_schemes"
     wrong = [scheme for scheme in info.url_schemes if not _SCHEME.fullmatch(scheme)]
     return f"its url_schemes are not lower-case URL schemes: {', '.join(wrong)}" if wrong else ""
 

@@ -43,6 +43,7 @@ class RegStackRoute(APIRoute):
                 answer = to_http(error)
                 response = JSONResponse({"detail": answer.detail}, answer.status_code, answer.headers)
             response.headers["Cache-Control"] = "no-store"
+            response.headers["X-Content-Type-Options"] = "nosniff"
             return response
 
         return handle_bounded

@@ -35,8 +35,9 @@ def page_headers(config: RegStackConfig) -> dict[str, str]:
         "Content-Security-Policy": "; ".join(policy),
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
-        # "no-referrer" would make browsers post forms with `Origin: null`.
-        "Referrer-Policy": "same-origin",
+        # No path, which may carry a mailed token, not even to this site's own logs. "no-referrer"
+        # would make browsers post forms with `Origin: null`.
+        "Referrer-Policy": "strict-origin",
         "Cache-Control": "no-store",
     }
 

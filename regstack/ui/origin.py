@@ -49,7 +49,8 @@ class OwnOrigin:
     """
 
     def __init__(self, config: RegStackConfig) -> None:
-        # A proxy that ends TLS hides the scheme, and maybe the host, that the browser used.
+        # A proxy that ends TLS hides the scheme, and maybe the host, that the browser used: then
+        # what the request says of itself is not asked.
         self._public = parse_origin(config.base_url) if is_served_by_https(config) else None
 
     def has_sent(self, request: Request) -> bool:
@@ -62,5 +63,5 @@ class OwnOrigin:
         if len(origins) != 1 or len(hosts) != 1:
             return False
         origin = parse_origin(origins[0])
-        own = parse_origin(f"{request.scope['scheme']}://{hosts[0]}")
-        return origin is not None and origin in {own, self._public}
+        own = self._public or parse_origin(f"{request.scope['scheme']}://{hosts[0]}")
+        return origin is not None and origin == own

@@ -1,6 +1,6 @@
 """A real Chromium without scripts, in front of a real server.
 
-Chromium is driven over the W3C WebDriver protocol, which is JSON over HTTP: httpx is all it takes.
+Chromium is driven over the W3C WebDriver protocol, which is JSON over HTTP: httpx2 is all it takes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Self
 
-import httpx
+import httpx2
 import pytest
 import uvicorn
 from fastapi import FastAPI
@@ -37,7 +37,7 @@ ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 class Chromium:
     """One browser session."""
 
-    def __init__(self, driver: httpx.Client, options: dict[str, Any]) -> None:
+    def __init__(self, driver: httpx2.Client, options: dict[str, Any]) -> None:
         self._driver = driver
         capabilities = {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options}}
         answer = driver.post("/session", json={"capabilities": capabilities}).json()["value"]
@@ -98,7 +98,7 @@ class Chromium:
 
     def close(self) -> None:
         """End the browser, even where the driver does not answer any more."""
-        with suppress(httpx.HTTPError):
+        with suppress(httpx2.HTTPError):
             self._call("DELETE", "")
         with suppress(ProcessLookupError):
             os.kill(self._process, signal.SIGTERM)
@@ -113,7 +113,7 @@ def running_chromium(profile: Path, *arguments: str) -> Iterator[Chromium]:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, text=True)
         stack.enter_context(process)
         stack.callback(process.terminate)
-        driver = httpx.Client(base_url=f"http://127.0.0.1:{_port_of(process)}", timeout=2 * DEADLINE)
+        driver = httpx2.Client(base_url=f"http://127.0.0.1:{_port_of(process)}", timeout=2 * DEADLINE)
         stack.enter_context(driver)
         options = {
             "binary": shutil.which("chromium"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-import httpx
+import httpx2
 import pytest
 
 from regstack import RegStack, RegStackConfig
@@ -15,13 +15,25 @@ from regstack.errors import BackendUnavailable
 SETTINGS = {"database_url": "memory://", "jwt_secret": "only the tests know this " * 2}
 
 
-@pytest.mark.parametrize(("pages", "entrance"), [(True, "/account/login"), (False, "/docs")])
+@pytest.mark.parametrize(("pages", "entrance"), [(True, "/account/login"), (False, "/healthz")])
 async def test_the_entrance_leads_somewhere(pages: bool, entrance: str) -> None:
     app = build_application(RegStackConfig(**SETTINGS, enable_ui_router=pages))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app.example") as client:
+    async with httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app), base_url="http://app.example"
+    ) as client:
         answer = await client.get("/")
         assert (answer.status_code, answer.headers["location"]) == (303, entrance)
         assert (await client.get(entrance)).status_code == 200
+
+
+async def test_the_documentation_s_third_party_scripts_are_for_demonstrations_only() -> None:
+    for documentation, status in [(False, 404), (True, 200)]:
+        app = build_application(RegStackConfig(**SETTINGS), documentation=documentation)
+        transport = httpx2.ASGITransport(app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://app.example") as client:
+            for path in ("/docs", "/openapi.json"):
+                assert (await client.get(path)).status_code == status
+            assert (await client.get("/redoc")).status_code == status
 
 
 async def test_a_database_that_does_not_answer_shows_in_the_health_check(
@@ -35,7 +47,7 @@ async def test_a_database_that_does_not_answer_shows_in_the_health_check(
     app = build_application(RegStackConfig(**SETTINGS), on_start=remember)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app.example") as client,
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://app.example") as client,
     ):
         assert (await client.get("/healthz")).status_code == 200
 

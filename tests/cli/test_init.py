@@ -149,3 +149,19 @@ def test_what_the_secrets_file_cannot_hold_is_refused_before_anything_is_written
     with pytest.raises(ConfigurationError, match="REGSTACK_EMAIL__SMTP_PASSWORD in the environment"):
         SettingsWriter(folder).write({"email": email, "jwt_secret": "s" * 43})
     assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://app:hunter#2secret@db/app",
+        "postgresql://app:hunter/2secret@db/app",
+        "postgresql://app:hunter?2secret@db/app",
+        "postgresql://db/app?passwd=hunter2secret",
+        "mongodb://db/app?authMechanismProperties=AWS_SESSION_TOKEN:hunter2secret",
+    ],
+)
+def test_a_url_that_may_hold_a_secret_in_any_place_is_written_to_the_secrets_file(regstack, url) -> None:
+    assert regstack("init", "--yes", "--database-url", url).exit_code == 0
+    assert "2secret" not in Path("regstack.toml").read_text("utf-8")
+    assert "2secret" in Path("regstack.secrets.env").read_text("utf-8")

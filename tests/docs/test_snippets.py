@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 PASSWORD = "correct horse battery"
@@ -33,17 +33,17 @@ def run(page: str, pages: dict[str, str]) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def running(names: dict[str, Any]) -> AsyncIterator[httpx.AsyncClient]:
+async def running(names: dict[str, Any]) -> AsyncIterator[httpx2.AsyncClient]:
     """Start the snippet's application and give a client of it."""
     app = names["app"]
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost:8000") as client,
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://localhost:8000") as client,
     ):
         yield client
 
 
-async def sign_in(client: httpx.AsyncClient, names: dict[str, Any]) -> dict[str, str]:
+async def sign_in(client: httpx2.AsyncClient, names: dict[str, Any]) -> dict[str, str]:
     """Make a confirmed account and sign in; gives the header that says so."""
     body = {"email": "alice@example.com", "password": PASSWORD}
     assert (await client.post("/api/auth/register", json=body)).status_code == 201

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from regstack import RegStack, RegStackConfig
@@ -22,7 +22,7 @@ class Host:
     """The running application, and what people see of it."""
 
     def __init__(
-        self, client: httpx.AsyncClient, rs: RegStack, mails: ConsoleEmailService, notes: Path
+        self, client: httpx2.AsyncClient, rs: RegStack, mails: ConsoleEmailService, notes: Path
     ) -> None:
         self.client, self.rs, self.mails, self.notes = client, rs, mails, notes
 
@@ -60,7 +60,7 @@ async def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     app = importlib.import_module("host_app").create_app(rs, str(notes))
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=config.base_url) as client,
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=config.base_url) as client,
     ):
         yield Host(client, rs, mails, notes)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Generator
 from typing import Any
 
@@ -45,7 +46,7 @@ class Work:
     def _spy(self, target: Any, part: str) -> None:
         for name in [name for name in dir(target) if not name.startswith("_") and name != "close"]:
             original = getattr(target, name)
-            if callable(original):
+            if inspect.iscoroutinefunction(original):
                 setattr(target, name, self._counted(original, f"{part}.{name}"))
 
     def _counted(self, original: Any, name: str) -> Any:

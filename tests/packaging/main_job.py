@@ -6,7 +6,7 @@ import asyncio
 import re
 import sys
 
-import httpx
+import httpx2
 from fastapi import FastAPI
 
 import regstack
@@ -27,10 +27,10 @@ async def main() -> None:
         app.include_router(rs.router, prefix=config.api_prefix)
         app.include_router(rs.ui_router, prefix=config.ui_prefix)
         app.mount(config.static_prefix, rs.static_files)
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url=config.base_url) as client:
+        transport = httpx2.ASGITransport(app)
+        async with httpx2.AsyncClient(transport=transport, base_url=config.base_url) as client:
 
-            async def call(method: str, path: str, status: int, **kwargs: object) -> httpx.Response:
+            async def call(method: str, path: str, status: int, **kwargs: object) -> httpx2.Response:
                 answer = await client.request(method, path, **kwargs)  # type: ignore[arg-type]
                 assert answer.status_code == status, (path, answer.status_code, answer.text)
                 return answer

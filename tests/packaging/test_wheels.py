@@ -52,7 +52,7 @@ def test_the_core_wheel_asks_for_no_database_library(wheels: dict[str, Path]) ->
 
 
 def test_the_main_job_runs_from_the_wheels_alone(make_environment: Any) -> None:
-    environment = make_environment("regstack[sqlite]", "httpx")
+    environment = make_environment("regstack[sqlite]", "httpx2")
     script = (Path(__file__).parent / "main_job.py").read_text()
     *modules, version = environment.python("-W", "error", "-c", script).split()
     assert len(modules) == 2

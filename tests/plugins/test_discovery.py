@@ -72,7 +72,10 @@ def test_a_good_plugin_is_ok_and_described(distributions: Any) -> None:
         ("answer = 42", "it does not implement the hook regstack_backend_info"),
         (NOT_AN_INFO, "its regstack_backend_info returned dict, not a BackendInfo"),
         (INFO_ONLY, "it does not implement the hook regstack_create_backend"),
-        (INFO_ONLY.replace("api_version=1", "api_version=None"), "TypeError: "),
+        (INFO_ONLY.replace("api_version=1", "api_version=None"), "its BackendInfo has the wrong type of api"),
+        (INFO_ONLY.replace('("half",)', "7"), "its BackendInfo has the wrong type of url_schemes"),
+        (INFO_ONLY.replace('("half",)', "(7,)"), "its BackendInfo has the wrong type of url_schemes"),
+        (INFO_ONLY.replace('"half"', '["half"]', 1), "its BackendInfo has the wrong type of name"),
     ],
 )
 def test_a_broken_plugin_is_reported_with_a_next_step_and_harms_nothing(

@@ -123,6 +123,9 @@ class UrlSource(Source):
                 f"the folder {str(self.path.parent)!r} of the database file does not exist; "
                 "create it, or correct database_url"
             )
+        if self.path is not None and not self._options.get("uri"):
+            with suppress(OSError):  # SQLite says better what is wrong with the path
+                self.path.touch(mode=0o600)  # addresses and hashes are for the owner's eyes alone
         connection = aiosqlite.connect(self._database, **self._options)
         connection._thread.daemon = True  # noqa: SLF001 - a forgotten `aclose` must not keep the process alive
         try:

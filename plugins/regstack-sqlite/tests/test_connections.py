@@ -152,3 +152,10 @@ async def test_readers_grow_with_the_load_up_to_the_limit(
         await asyncio.gather(*(backend.users.get_by_id(user.id) for _ in range(50)))
     assert 1 <= len(readers) <= 4
     assert {reader.waiting for reader in readers} == {0}
+
+
+async def test_a_new_database_is_readable_by_its_owner_alone(backend: SqliteBackend, path: Path) -> None:
+    await backend.install_schema()
+    files = list(path.parent.glob(f"{path.name}*"))
+    assert path in files
+    assert {file.stat().st_mode & 0o077 for file in files} == {0}

@@ -72,10 +72,10 @@ async def test_an_unverified_account_that_confirms_is_verified_and_its_sessions_
     backend: Backend, clock: FrozenClock, make: Builder, expect: Expectation
 ) -> None:
     user = await backend.users.create(make.user(is_verified=False))
+    pending = make.pending(
+        user_id=user.id, email=user.email, email_key=user.email_key, full_name="Eve", for_account=True
+    )
     for _ in ("first", "repeat"):
-        pending = make.pending(
-            user_id=user.id, email=user.email, email_key=user.email_key, full_name="Eve", for_account=True
-        )
         await backend.pending.put(pending)
         clock.advance(timedelta(minutes=1))
         came = await backend.users.create_from_pending(pending.token_hash, clock.now())

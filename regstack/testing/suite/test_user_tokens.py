@@ -10,7 +10,6 @@ import pytest
 
 from regstack.errors import UserAlreadyExistsError
 from regstack.models.email_address import EmailAddress
-from regstack.models.user import User
 from regstack.testing.contest import Call, call
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from regstack.auth.clock import FrozenClock
     from regstack.backends.base import Backend
+    from regstack.models.user import User
     from regstack.testing.builders import Builder
     from regstack.testing.contest import Contest
     from regstack.testing.expectation import Expectation

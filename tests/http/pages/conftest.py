@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from fastapi import FastAPI
 
@@ -76,7 +76,7 @@ class Markup(HTMLParser):
 class Page:
     """An answer, as a browser shows it."""
 
-    answer: httpx.Response
+    answer: httpx2.Response
     markup: Markup = field(init=False)
 
     def __post_init__(self) -> None:
@@ -119,7 +119,7 @@ class Browser:
     """Keeps cookies, follows redirects, and says where its requests come from, as browsers do."""
 
     rs: RegStack
-    client: httpx.AsyncClient
+    client: httpx2.AsyncClient
     clock: FrozenClock
     outbox: Outbox
 
@@ -205,7 +205,7 @@ async def make_browser() -> AsyncIterator[MakeBrowser]:
             app.include_router(rs.router, prefix=config.api_prefix)
             app.include_router(rs.ui_router, prefix=config.ui_prefix)
             app.mount(config.static_prefix, rs.static_files)
-            client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=config.base_url)
+            client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=config.base_url)
             return Browser(rs, await stack.enter_async_context(client), clock, outbox)
 
         yield make
