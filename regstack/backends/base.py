@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from regstack.backends.protocols import PURGE_BATCH, PURGE_GRACE
 from regstack.errors import UnsupportedCapability
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from regstack.auth.clock import Clock
     from regstack.backends.protocols import (
@@ -28,15 +28,6 @@ if TYPE_CHECKING:
         UserRepoProtocol,
     )
     from regstack.config.schema import RegStackConfig
-
-CONTRACT_VERSION = (1, 0)
-"""Major and minor of the storage contract that `regstack.backends.protocols` states."""
-
-PURGE_GRACE = timedelta(hours=1)
-"""How long a row stays after its expiry, since clocks differ between workers (COM-07)."""
-
-PURGE_BATCH = 1000
-"""Rows that one statement of `purge_expired` deletes at the most (COM-07)."""
 
 
 class BackendKind(StrEnum):

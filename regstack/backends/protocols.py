@@ -36,12 +36,11 @@ hexadecimal; `user_id` is the user's `id`.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from regstack.backends.base import PURGE_BATCH, PURGE_GRACE
-
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from regstack.models.attempt import AttemptDecision
     from regstack.models.email_address import EmailAddress
@@ -50,6 +49,16 @@ if TYPE_CHECKING:
     from regstack.models.oauth_state import OAuthState
     from regstack.models.pending import PendingRegistration
     from regstack.models.user import LoginSubject, TokenSubject, User
+
+
+CONTRACT_VERSION = (1, 0)
+"""Major and minor of the storage contract that this module states."""
+
+PURGE_GRACE = timedelta(hours=1)
+"""How long a row stays after its expiry, since clocks differ between workers (COM-07)."""
+
+PURGE_BATCH = 1000
+"""Rows that one statement of `purge_expired` deletes at the most (COM-07)."""
 
 
 class Purgeable(Protocol):

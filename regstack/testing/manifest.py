@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regstack.backends.base import CONTRACT_VERSION
+from regstack.backends.protocols import CONTRACT_VERSION
 from regstack.testing.clauses import NOT_CHECKED, PARTLY_CHECKED, catalogue
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, select, tuple_
 
-from regstack.backends.base import PURGE_BATCH, PURGE_GRACE
+from regstack.backends.protocols import PURGE_BATCH, PURGE_GRACE
 from regstack.models.instant import instant
 
 if TYPE_CHECKING:

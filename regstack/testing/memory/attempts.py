@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from regstack.backends.base import PURGE_BATCH, PURGE_GRACE
+from regstack.backends.protocols import PURGE_BATCH, PURGE_GRACE
 from regstack.models.attempt import AttemptDecision
 from regstack.models.instant import instant
 from regstack.testing.memory.store import AttemptWindow, drop_expired

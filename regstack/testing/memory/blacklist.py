@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from regstack.backends.base import PURGE_BATCH, PURGE_GRACE
+from regstack.backends.protocols import PURGE_BATCH, PURGE_GRACE
 from regstack.models.instant import instant
 from regstack.testing.memory.store import drop_expired
 

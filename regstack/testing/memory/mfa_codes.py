@@ -8,7 +8,7 @@ from dataclasses import replace
 from hmac import compare_digest
 from typing import TYPE_CHECKING
 
-from regstack.backends.base import PURGE_BATCH, PURGE_GRACE
+from regstack.backends.protocols import PURGE_BATCH, PURGE_GRACE
 from regstack.models.instant import instant
 from regstack.models.mfa_code import MfaOutcome, MfaVerifyResult
 from regstack.testing.memory.store import drop_expired

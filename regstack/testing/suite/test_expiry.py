@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from regstack.backends.base import PURGE_GRACE, Capability
+from regstack.backends.base import Capability
+from regstack.backends.protocols import PURGE_GRACE
 from regstack.testing.contest import call
 from regstack.testing.rows import (
     AttemptWindows,
