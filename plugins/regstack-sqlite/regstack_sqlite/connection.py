@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 _OLDEST_SQLITE = (3, 35)
+_ROWS_AT_ONCE = 64
 _BUSY_TIMEOUT_MILLISECONDS = 50
 _PATIENCE_SECONDS = 1.0
 
@@ -126,13 +127,21 @@ class UrlSource(Source):
         if self.path is not None and not self._options.get("uri"):
             with suppress(OSError):  # SQLite says better what is wrong with the path
                 self.path.touch(mode=0o600)  # addresses and hashes are for the owner's eyes alone
-        connection = aiosqlite.connect(self._database, **self._options)
+        opened: list[sqlite3.Connection] = []
+
+        def connect() -> sqlite3.Connection:
+            opened.append(sqlite3.connect(self._database, **self._options))
+            return opened[-1]
+
+        connection = aiosqlite.Connection(connect, _ROWS_AT_ONCE)
         connection._thread.daemon = True  # noqa: SLF001 - a forgotten `aclose` must not keep the process alive
         try:
             return await connection
         except BaseException:
             # The thread was told to stop, and must have done so before its event loop is closed.
             await answered(lambda: asyncio.to_thread(connection._thread.join, _PATIENCE_SECONDS))  # noqa: SLF001
+            for late in opened:  # whoever waited for it is gone
+                late.close()
             raise
 
 
