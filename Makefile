@@ -1,6 +1,8 @@
 # Each target sets up .venv first, once. Another interpreter: make PYTHON=python3.13 demo
 
 PYTHON ?= python3
+# Where the demo listens: make PORT=8001 demo
+PORT ?= 8000
 # Processes that the tests run in.
 JOBS ?= 2
 
@@ -19,7 +21,8 @@ help: ## say what the targets do
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## / – /'
 
 demo: $(STAMP) ## run a complete application on http://127.0.0.1:8000 that forgets everything when it stops
-	$(BIN)/regstack serve --demo --outbox build/mail
+	rm -rf build/mail
+	$(BIN)/regstack serve --demo --port $(PORT) --outbox build/mail
 
 test: $(STAMP) ## run all tests
 	$(BIN)/pytest -n $(JOBS) --dist worksteal

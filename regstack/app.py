@@ -109,7 +109,7 @@ class RegStack:
         self.config = config = config if config is not None else RegStackConfig.load()
         self.clock = clock = clock if clock is not None else SystemClock()
         keys = _key_ring(config)
-        _refuse_what_is_not_built(config)
+        refuse_what_is_not_built(config)
 
         self._registry = _discover() if backend is None else None
         self.backend = backend or cast("PluginRegistry", self._registry).create_backend(config, clock)
@@ -349,8 +349,12 @@ def _password_hasher(config: RegStackConfig) -> PasswordHasher:
     )
 
 
-def _refuse_what_is_not_built(config: RegStackConfig) -> None:
-    """A switch that would do nothing is an error, not a surprise."""
+def refuse_what_is_not_built(config: RegStackConfig) -> None:
+    """Let settings through that this version acts on; a switch that would do nothing is an error.
+
+    Raises:
+        ConfigurationError: a setting asks for a part that is not built yet.
+    """
     wanted = {
         "enable_sms_2fa": config.enable_sms_2fa,
         "enable_oauth": config.enable_oauth,

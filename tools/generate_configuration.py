@@ -37,7 +37,8 @@ Sections are merged setting by setting: the SMTP password may stand in the secre
 name in the TOML file. `RegStackConfig(…)` without `load` reads keyword arguments and the environment, and
 no file.
 
-An unknown or wrong setting stops the start. The message names every wrong setting and shows no value.
+A wrong setting stops the start, and so does an unknown one in a file or a section. The message names every
+wrong setting and shows no value.
 
 A setting marked *not in this version yet* is known and checked, so that one configuration lasts, but
 nothing acts on it; where it would switch something on, the start is refused.

@@ -11,6 +11,7 @@ from regstack.auth.clock import SystemClock
 from regstack.auth.passwords import parameters
 from regstack.cli.backend_listing import lenient_registry
 from regstack.cli.check import FAILED, OK, WARNING, Check
+from regstack.cli.local_hosts import LOCAL_HOSTS
 from regstack.cli.mail_check import check_mail
 from regstack.config.loader import DEFAULT_SECRETS, find_file
 from regstack.errors import RegStackError
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from regstack.config.schema import RegStackConfig
     from regstack.plugins.registry import PluginRegistry
 
-LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 FEWEST_DIFFERENT_CHARACTERS = 10
 """Of 10,000 random keys of 32 hexadecimal digits one has fewer."""
@@ -44,8 +44,11 @@ BACKEND_DEADLINE_SECONDS = 30
 async def all_checks(files: SettingsFiles) -> list[Check]:
     """Run every check; those that need settings only where the settings can be read."""
     registry = lenient_registry()
+    from regstack.app import refuse_what_is_not_built
+
     try:
         config = files.load()
+        refuse_what_is_not_built(config)
     except RegStackError as error:
         broken = Check(
             "configuration", FAILED, str(error), "Correct the settings, or write them with `regstack init`."

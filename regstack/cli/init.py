@@ -7,8 +7,11 @@ import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
+
+from regstack.cli.local_hosts import LOCAL_HOSTS
 
 
 class MailTransport(StrEnum):
@@ -67,6 +70,8 @@ def init(
     values["enable_ui_router"] = pages
     transport = email_backend or (MailTransport.CONSOLE if yes else _ask_transport())
     email: dict[str, Any] = {"backend": transport.value}
+    if transport is MailTransport.CONSOLE and urlsplit(values["base_url"]).hostname in LOCAL_HOSTS:
+        email["log_bodies"] = True
     if transport is MailTransport.SMTP:
         email["smtp_host"] = ask(smtp_host, "SMTP server", None)
         if smtp_username is None and not yes:
@@ -80,6 +85,8 @@ def init(
 
     for line in writer.write(values | {"email": email, "jwt_secret": secrets.token_urlsafe(48)}):
         typer.echo(line)
+    if "log_bodies" in email:
+        typer.echo("mails are printed whole, links included (email.log_bodies): for development only")
     if "smtp_username" in email and "smtp_password" not in email:
         typer.echo("add a line REGSTACK_EMAIL__SMTP_PASSWORD='…' to the secrets file")
     typer.echo("keep the secrets file out of version control; `regstack doctor` checks the rest")

@@ -22,7 +22,7 @@ async def check_mail(config: EmailConfig) -> Check:
         return Check(
             NAME,
             WARNING,
-            "the transport is console: mails are printed, not sent",
+            "the transport is console: mails are reported on the terminal, not sent",
             'Set email.backend = "smtp" and email.smtp_host before people depend on mails.',
         )
     return Check(

@@ -37,7 +37,7 @@ class EmailConfig(_Section):
     """Outgoing mail."""
 
     backend: Literal["console", "smtp", "ses"] = Field(
-        "console", description="Transport. `console` prints mails, for development."
+        "console", description="Transport. `console` reports mails on the terminal, for development."
     )
     from_address: str = Field("noreply@example.com", description="Sender address.")
     from_name: str | None = Field(None, description="Sender name; `app_name` where it is not set.")

@@ -36,6 +36,8 @@ class ConsoleEmailService:
         self.outbox.append(message)
         del self.outbox[:-LONGEST_OUTBOX]
         report = f"mail to {one_line(message.to)}: {one_line(message.subject)}\n"
+        if not self._log_bodies and len(self.outbox) == 1:
+            report += "    (its text is not shown; email.log_bodies = true shows it, for development)\n"
         if self._log_bodies:
             report += "".join(f"    {line}\n" for line in message.text.strip().splitlines())
         stream = self._stream if self._stream is not None else sys.stderr

@@ -6,6 +6,9 @@ from typing import Final
 
 from regstack.backends.base import BackendKind
 
+OLDEST_VERSION: Final = "1.0.0.dev0"
+"""The first version whose extras bring backends."""
+
 _HINTS: Final = {
     "sqlite": BackendKind.SQLITE,
     "sqlite+aiosqlite": BackendKind.SQLITE,
@@ -26,9 +29,14 @@ def install_hint(scheme: str) -> str:
     """Say in one sentence what to install for this scheme."""
     kind = _HINTS.get(scheme)
     if kind is not None:
-        return f'Install it: pip install "regstack[{kind}]".'
-    extras = ", ".join(f'pip install "regstack[{kind}]"' for kind in BackendKind)
+        return f"Install it: {_command(kind)}."
+    extras = ", ".join(_command(kind) for kind in BackendKind)
     return (
         f"Install the distribution that brings a backend for {scheme}:// URLs, "
         f"or use one of regstack's own: {extras}."
     )
+
+
+def _command(kind: BackendKind) -> str:
+    # With the version, since pip would rather take an unrelated older line than fail.
+    return f'pip install "regstack[{kind}]>={OLDEST_VERSION}"'

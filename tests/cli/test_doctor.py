@@ -245,3 +245,16 @@ def test_an_smtp_server_that_does_not_answer_fails_within_the_deadline_without_s
     assert PASSWORD not in output
     closed, _ = mail_check(regstack, email(port))
     assert closed["status"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("REGSTACK_ENABLE_OAUTH", "true"), ("REGSTACK_LOGIN_RATE_LIMIT", "5/minute")]
+)
+def test_a_setting_that_stops_the_start_fails_the_doctor_too(
+    regstack, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    assert regstack("init", "--yes").exit_code == 0
+    monkeypatch.setenv(variable, value)
+    done = regstack("doctor")
+    assert done.exit_code >= 1
+    assert "not part of this version yet" in done.output

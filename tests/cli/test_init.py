@@ -165,3 +165,12 @@ def test_a_url_that_may_hold_a_secret_in_any_place_is_written_to_the_secrets_fil
     assert regstack("init", "--yes", "--database-url", url).exit_code == 0
     assert "2secret" not in Path("regstack.toml").read_text("utf-8")
     assert "2secret" in Path("regstack.secrets.env").read_text("utf-8")
+
+
+def test_a_developer_sees_mailed_links_and_an_operator_does_not(regstack: Any) -> None:
+    assert regstack("init", "--yes").exit_code == 0
+    assert RegStackConfig.load("regstack.toml").email.log_bodies
+    assert (
+        regstack("init", "--yes", "--directory", "live", "--base-url", "https://app.example").exit_code == 0
+    )
+    assert not RegStackConfig.load("live/regstack.toml").email.log_bodies

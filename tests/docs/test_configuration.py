@@ -25,7 +25,7 @@ def test_a_setting_is_called_planned_exactly_while_nothing_acts_on_it(
     generator: ModuleType, root: Path
 ) -> None:
     # To refuse a setting is not to act on it.
-    refusal = re.compile(r"^def _refuse_what_is_not_built\(.*?(?=^\S|\Z)", re.MULTILINE | re.DOTALL)
+    refusal = re.compile(r"^def refuse_what_is_not_built\(.*?(?=^\S|\Z)", re.MULTILINE | re.DOTALL)
     sources = [
         refusal.sub("", path.read_text("utf-8"))
         for path in [*root.glob("regstack/**/*.py"), *root.glob("plugins/*/regstack_*/**/*.py")]

@@ -93,7 +93,7 @@ def test_without_hooks_the_backends_methods_answer(distributions: Any) -> None:
 @pytest.mark.parametrize(
     ("url", "hint"),
     [
-        ("mongodb+srv://user:s3cret@host/db", 'pip install "regstack[mongo]"'),
+        ("mongodb+srv://user:s3cret@host/db", 'pip install "regstack[mongo]>=1.0.0.dev0"'),
         ("nosuch://user:s3cret@host/db", "a backend for nosuch:// URLs"),
     ],
 )
