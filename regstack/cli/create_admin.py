@@ -10,8 +10,9 @@ import typer
 from regstack.cli.settings_files import files_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from regstack.config.schema import RegStackConfig
-    from regstack.models.user import User
 
 
 def create_admin(
@@ -23,23 +24,39 @@ def create_admin(
         typer.Option("--password-stdin", help="Read the password from the first line of standard input."),
     ] = False,
 ) -> None:
-    """Create an administrator, or promote one.
+    """Create an administrator, or promote an account.
 
-    An account that exists is promoted and keeps its password.
+    A password is asked for where there is no account yet, or none that has confirmed its address.
+    A confirmed account is promoted and keeps its password.
     """
     import asyncio
 
-    config = files_of(context).load()
-    if password_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
-    else:
-        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-    user = asyncio.run(_create(config, email, password))
-    typer.echo(f"{user.email} is an administrator (id {user.id})")
+    def ask() -> str:
+        if password_stdin:
+            return sys.stdin.readline().rstrip("\r\n")
+        password: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+        return password
+
+    typer.echo(asyncio.run(_create(files_of(context).load(), email, ask)))
 
 
-async def _create(config: RegStackConfig, email: str, password: str) -> User:
+async def _create(config: RegStackConfig, email: str, ask: Callable[[], str]) -> str:
     from regstack.app import RegStack
+    from regstack.auth.emails import parse_email
 
+    address = parse_email(email)
     async with RegStack(config=config) as rs:
-        return await rs.bootstrap_admin(email, password)
+        found = await rs.users.get_by_email(address.key)
+        keeps_password = found is not None and found.is_verified
+        user = await rs.bootstrap_admin(address.address, "" if keeps_password else ask())
+    if found is None:
+        what = "is an administrator"
+    elif found.is_superuser:
+        what = "is an administrator already"
+    else:
+        what = (
+            "is an administrator now, and "
+            + ("keeps its" if keeps_password else "has this new")
+            + " password"
+        )
+    return f"{user.email} {what} (id {user.id})"

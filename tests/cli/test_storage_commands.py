@@ -68,6 +68,20 @@ def test_create_admin_may_run_again(regstack: Any) -> None:
     assert rows("SELECT count(*) FROM regstack_users") == [(1,)]
 
 
+def test_who_is_an_administrator_already_is_asked_for_no_password(regstack: Any) -> None:
+    arguments = ("create-admin", "--email", "root@example.com")
+    assert regstack(*arguments, input=f"{PASSWORD}\n{PASSWORD}\n").exit_code == 0
+    again = regstack(*arguments, input="")
+    assert again.exit_code == 0, again.output
+    assert "already" in again.output
+
+
+def test_a_wrong_address_is_told_before_a_password_is_asked_for(regstack: Any) -> None:
+    done = regstack("create-admin", "--email", "nonsense", input="")
+    assert done.exit_code == 1
+    assert "Password" not in done.output
+
+
 def test_the_password_is_never_an_argument(regstack: Any) -> None:
     done = regstack("create-admin", "--email", "root@example.com", "--password", PASSWORD)
     assert done.exit_code == 2
