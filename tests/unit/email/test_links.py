@@ -24,7 +24,7 @@ def test_links_open_the_pages_under_the_base_url():
         ({"ui_prefix": "/me"}, f"{BASE}/me/verify"),
         ({"ui_prefix": "/me", "email_link_prefix": "/app/auth"}, f"{BASE}/app/auth/verify"),
         ({"email_link_prefix": ""}, f"{BASE}/verify"),
-        ({"base_url": f"{BASE}/root/"}, f"{BASE}/root/account/verify"),
+        ({"base_url": f"{BASE}/site/"}, f"{BASE}/site/account/verify"),
     ],
 )
 def test_the_prefix_of_mailed_links_can_be_set(values, start):
