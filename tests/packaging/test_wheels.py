@@ -75,5 +75,5 @@ def test_core_alone_says_which_backend_to_install(make_environment: Any) -> None
     )
     told, drivers = environment.python("-c", script).splitlines()
     assert told.startswith("BackendNotInstalled no installed backend takes sqlite+aiosqlite://")
-    assert 'pip install "regstack[sqlite]"' in told
+    assert 'pip install "regstack[sqlite]>=1.0.0.dev0"' in told
     assert drivers == "[]"
