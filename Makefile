@@ -45,7 +45,7 @@ docs: $(STAMP) ## write the generated pages of docs/
 
 constraints: $(STAMP) ## choose the newest versions of everything and write them down
 	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 \
-	  --custom-compile-command "make constraints" --no-annotate --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command "make constraints" --no-annotate \
 	  $(addprefix --extra ,$(EXTRAS)) --group dev --no-emit-package regstack \
 	  $(addprefix --no-emit-package ,$(notdir $(PLUGINS))) $(PROJECTS) -o constraints.txt
 

@@ -242,3 +242,15 @@ async def test_a_start_that_fails_closes_what_it_opened(
         async with rs:
             pass
     assert closed
+
+
+async def test_an_account_that_confirms_its_address_later_is_registered_once(make_world: Any) -> None:
+    world = await make_world(require_verification=False)
+    told: list[str] = []
+    for event in ("user_registered", "user_verified"):
+        world.rs.on(event, lambda event=event, **_: told.append(event))
+    await world.post("/register", {"email": "alice@example.com", "password": PASSWORD})
+    await world.post("/resend-verification", {"email": "alice@example.com"})
+    await world.post("/verify", {"token": await world.mailed_token("alice@example.com")})
+    assert await world.rs.drain()
+    assert told == ["user_registered", "user_verified"]

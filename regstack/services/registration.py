@@ -124,7 +124,7 @@ class Registration:
         self._background.put(lambda: self._send_again(subject), label="resend-verification")
 
     async def resend_to_user(self, user: User) -> None:
-        """Mail a verification link to an unverified account.
+        """Mail a verification link to an unverified account; a disabled one gets none.
 
         Raises:
             AlreadyVerified: there is nothing to confirm.
@@ -248,7 +248,10 @@ class Registration:
         self._events.fire("verification_requested", email=pending.email, expires_at=pending.expires_at)
 
     def _announce_verified(self, user: User) -> None:
-        self._events.fire("user_registered", user=user)
+        # An account that existed was announced when it was made; that it confirmed its address ended
+        # its sessions, so its version is not a new account's.
+        if user.token_version == 0:
+            self._events.fire("user_registered", user=user)
         self._events.fire("user_verified", user=user)
 
     def _context(self, address: EmailAddress, full_name: str | None) -> list[str]:
