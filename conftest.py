@@ -1,4 +1,4 @@
-"""What all tests share: hypothesis profiles, the event loop, and a header that says what runs."""
+"""What all tests share: hypothesis profiles, the event loop, real servers, a header that says what runs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,16 @@ import os
 import platform
 import sqlite3
 from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+from tests.servers.mongo import MongoReplicaSet
+from tests.servers.postgres import PostgresServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # A failure in CI must come back at the next run of the same code, on a machine of any speed.
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
@@ -22,6 +29,26 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """Give the URL of a PostgreSQL server's database `postgres`, in which databases may be made."""
+    if running := os.environ.get("REGSTACK_TEST_POSTGRES_URL"):
+        yield running
+    else:
+        with PostgresServer() as server:
+            yield server.url
+
+
+@pytest.fixture(scope="session")
+def mongo_url() -> Iterator[str]:
+    """Give the URL of a MongoDB replica set of one node, without a database."""
+    if running := os.environ.get("REGSTACK_TEST_MONGO_URL"):
+        yield running
+    else:
+        with MongoReplicaSet() as servers:
+            yield servers.url
+
+
 def pytest_report_header() -> list[str]:
     """Say which interpreter, servers and backends the tests run on."""
     backends = sorted(
@@ -30,5 +57,8 @@ def pytest_report_header() -> list[str]:
     )
     return [
         f"backends: {', '.join(backends) or 'none'}",
-        f"servers: SQLite {sqlite3.sqlite_version}, in process; Python {platform.python_version()}",
+        f"servers: SQLite {sqlite3.sqlite_version}, in process; "
+        f"PostgreSQL at {os.environ.get('REGSTACK_TEST_POSTGRES_URL', 'a port of its own')}; "
+        f"MongoDB at {os.environ.get('REGSTACK_TEST_MONGO_URL', 'a port of its own')}; "
+        f"Python {platform.python_version()}",
     ]

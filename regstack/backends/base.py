@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         UserRepoProtocol,
     )
     from regstack.config.schema import RegStackConfig
+    from regstack.models.finding import Finding
 
 
 class BackendKind(StrEnum):
@@ -176,6 +177,21 @@ class Backend(ABC):
     @abstractmethod
     async def pending_changes(self) -> tuple[str, ...]:
         """Say what `install_schema` would change, one line each; empty when it is current."""
+
+    @abstractmethod
+    async def drop_schema(self) -> None:
+        """Remove all that `install_schema` made, with everything in it; nothing where there is nothing.
+
+        For namespaces of tests. No command and no part of `RegStack` calls it.
+        """
+
+    async def diagnose(self) -> tuple[Finding, ...]:
+        """Look at the server, its role and clock, the pool and the schema, for `regstack doctor`.
+
+        Changes nothing. Each finding that is not ok says what to do. `doctor` itself asks `ping` and
+        `pending_changes`, so what those tell is left out here.
+        """
+        return ()
 
     @abstractmethod
     async def ping(self) -> PingReport:

@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 from regstack.auth.clock import SystemClock
 from regstack.auth.passwords import parameters
 from regstack.cli.backend_listing import lenient_registry
-from regstack.cli.check import FAILED, OK, WARNING, Check
 from regstack.cli.local_hosts import LOCAL_HOSTS
 from regstack.cli.mail_check import check_mail
 from regstack.config.loader import DEFAULT_SECRETS, find_file
 from regstack.errors import RegStackError
+from regstack.models.finding import Finding, Health
 from regstack.plugins.record import PluginState
 from regstack.plugins.redaction import last_line, without_secrets
 from regstack.plugins.registry import STRICT_VARIABLE, is_strict
@@ -41,7 +41,7 @@ BACKEND_DEADLINE_SECONDS = 30
 """For a plugin that does not keep the deadlines of the settings."""
 
 
-async def all_checks(files: SettingsFiles) -> list[Check]:
+async def all_checks(files: SettingsFiles) -> list[Finding]:
     """Run every check; those that need settings only where the settings can be read."""
     registry = lenient_registry()
     from regstack.app import refuse_what_is_not_built
@@ -50,12 +50,15 @@ async def all_checks(files: SettingsFiles) -> list[Check]:
         config = files.load()
         refuse_what_is_not_built(config)
     except RegStackError as error:
-        broken = Check(
-            "configuration", FAILED, str(error), "Correct the settings, or write them with `regstack init`."
+        broken = Finding(
+            "configuration",
+            Health.FAILED,
+            str(error),
+            "Correct the settings, or write them with `regstack init`.",
         )
         return [broken, *_plugins(registry)]
     return [
-        Check("configuration", OK, f"{config.app_name}, {len(type(config).model_fields)} settings"),
+        Finding("configuration", Health.OK, f"{config.app_name}, {len(type(config).model_fields)} settings"),
         _secret(config),
         *_secrets_file(files),
         _base_url(config),
@@ -68,53 +71,56 @@ async def all_checks(files: SettingsFiles) -> list[Check]:
     ]
 
 
-def _secret(config: RegStackConfig) -> Check:
+def _secret(config: RegStackConfig) -> Finding:
     if config.jwt_secret is None:
-        return Check(
+        return Finding(
             "secret",
-            FAILED,
+            Health.FAILED,
             "jwt_secret is not set",
             "Run `regstack init`, or set REGSTACK_JWT_SECRET to the output of `openssl rand -base64 48`.",
         )
     secret = config.jwt_secret.get_secret_value()
     if len(set(secret)) < FEWEST_DIFFERENT_CHARACTERS:
-        return Check(
+        return Finding(
             "secret",
-            FAILED,
+            Health.FAILED,
             f"jwt_secret has only {len(set(secret))} different characters and can be guessed",
             "Replace it by the output of `openssl rand -base64 48`; everyone has to sign in again.",
         )
-    return Check("secret", OK, f"jwt_secret has {len(secret)} characters")
+    return Finding("secret", Health.OK, f"jwt_secret has {len(secret)} characters")
 
 
-def _secrets_file(files: SettingsFiles) -> Iterator[Check]:
+def _secrets_file(files: SettingsFiles) -> Iterator[Finding]:
     path = find_file(files.secrets, "REGSTACK_SECRETS", DEFAULT_SECRETS)
     if path is None or os.name != "posix":
         return
     mode = path.stat().st_mode & 0o777
     if mode & 0o077:
-        yield Check(
-            "secrets file", WARNING, f"{path} has mode {mode:04o}: others may read it", f"chmod 600 {path}"
+        yield Finding(
+            "secrets file",
+            Health.WARNING,
+            f"{path} has mode {mode:04o}: others may read it",
+            f"chmod 600 {path}",
         )
     else:
-        yield Check("secrets file", OK, f"{path} has mode {mode:04o}")
+        yield Finding("secrets file", Health.OK, f"{path} has mode {mode:04o}")
 
 
-def _base_url(config: RegStackConfig) -> Check:
+def _base_url(config: RegStackConfig) -> Finding:
     parts = urlsplit(config.base_url)
     if parts.scheme == "https":
-        return Check("base_url", OK, config.base_url)
+        return Finding("base_url", Health.OK, config.base_url)
     if parts.hostname in LOCAL_HOSTS:
-        return Check("base_url", OK, f"{config.base_url}: this machine alone, for development")
-    return Check(
+        return Finding("base_url", Health.OK, f"{config.base_url}: this machine alone, for development")
+    return Finding(
         "base_url",
-        FAILED,
+        Health.FAILED,
         f"{config.base_url} is not https: passwords and links travel unencrypted",
         "Serve the application with TLS, and write its https:// URL.",
     )
 
 
-def _hashing(config: RegStackConfig) -> Check:
+def _hashing(config: RegStackConfig) -> Finding:
     found = parameters(
         config.password_hash_preset,
         memory_kib=config.password_hash_memory_kib,
@@ -124,88 +130,94 @@ def _hashing(config: RegStackConfig) -> Check:
     memory, passes = found.memory_kib, found.time_cost
     cost = f"Argon2id with {memory} KiB, {passes} passes, {found.parallelism} lanes"
     if memory >= LEAST_MEMORY_KIB and memory * passes >= LEAST_MEMORY_TIMES_PASSES:
-        return Check("password hashing", OK, cost)
-    return Check(
+        return Finding("password hashing", Health.OK, cost)
+    return Finding(
         "password hashing",
-        FAILED,
+        Health.FAILED,
         f"{cost} is less than OWASP's minimum",
         'Set password_hash_preset = "owasp", and take the other password_hash_ settings out; '
         "hashes are renewed as people sign in.",
     )
 
 
-def _limits(config: RegStackConfig) -> Iterator[Check]:
+def _limits(config: RegStackConfig) -> Iterator[Finding]:
     if config.rate_limit_disabled:
-        yield Check(
+        yield Finding(
             "limits",
-            WARNING,
+            Health.WARNING,
             "rate_limit_disabled: passwords may be guessed without end",
             "Set rate_limit_disabled = false outside of tests.",
         )
 
 
-def _links(config: RegStackConfig) -> Iterator[Check]:
+def _links(config: RegStackConfig) -> Iterator[Finding]:
     if config.enable_ui_router or config.email_link_prefix is not None:
         return
     missing = [name for name in LINK_TEMPLATES if getattr(config, name) is None]
     if missing:
-        yield Check(
+        yield Finding(
             "mailed links",
-            WARNING,
+            Health.WARNING,
             f"the pages are switched off, and mailed links lead to them: {', '.join(missing)} not set",
             "Set enable_ui_router = true, or set the templates to your frontend's pages.",
         )
 
 
-def _plugins(registry: PluginRegistry) -> Iterator[Check]:
+def _plugins(registry: PluginRegistry) -> Iterator[Finding]:
     for record in registry.records:
         name, told = f"plugin {record.name}", f"{record.state}, {record.origin}"
         if record.state is PluginState.OK:
-            yield Check(name, OK, told)
+            yield Finding(name, Health.OK, told)
         else:
-            status = FAILED if is_strict(os.environ) else WARNING
-            also = f"; {STRICT_VARIABLE} makes that fatal" if status == FAILED else ""
-            yield Check(name, status, f"{told}: {record.reason}{also}", record.next_step)
+            status = Health.FAILED if is_strict(os.environ) else Health.WARNING
+            also = f"; {STRICT_VARIABLE} makes that fatal" if status is Health.FAILED else ""
+            yield Finding(name, status, f"{told}: {record.reason}{also}", record.next_step)
 
 
-async def _database(config: RegStackConfig, registry: PluginRegistry) -> list[Check]:
+async def _database(config: RegStackConfig, registry: PluginRegistry) -> list[Finding]:
     url = config.database_url.get_secret_value()
     try:
         backend = registry.create_backend(config, SystemClock())
     except RegStackError as error:
-        return [Check("backend", FAILED, without_secrets(str(error), url))]
-    checks = [Check("backend", OK, f"{backend.kind}, {urlsplit(url).scheme}://")]
+        return [Finding("backend", Health.FAILED, without_secrets(str(error), url))]
+    checks = [Finding("backend", Health.OK, f"{backend.kind}, {urlsplit(url).scheme}://")]
     try:
         async with asyncio.timeout(BACKEND_DEADLINE_SECONDS):
             checks.append(await _ping(registry, backend))
             checks.append(await _schema(backend))
+            checks.extend(await backend.diagnose())
     except TimeoutError:
         told = f"it did not answer within {BACKEND_DEADLINE_SECONDS} seconds"
-        checks.append(Check("database", FAILED, told, "Look at the database's own log."))
+        checks.append(Finding("database", Health.FAILED, told, "Look at the database's own log."))
     except Exception as error:  # noqa: BLE001 - a driver may raise anything, and doctor reports it all
         told = last_line(error, url)
         checks.append(
-            Check("database", FAILED, told, "Start the database, or correct database_url and the network.")
+            Finding(
+                "database",
+                Health.FAILED,
+                told,
+                "Start the database, or correct database_url and the network.",
+            )
         )
     finally:
         await backend.aclose()
     return checks
 
 
-async def _ping(registry: PluginRegistry, backend: Backend) -> Check:
+async def _ping(registry: PluginRegistry, backend: Backend) -> Finding:
     report = await registry.ping(backend)
     facts = [f"{report.round_trip.total_seconds() * 1000:.1f} ms", f"version {report.server_version}"]
     facts += [f"{name} {value}" for name, value in sorted(report.details.items())]
-    return Check("database", OK, f"answers: {', '.join(facts)}")
+    return Finding("database", Health.OK, f"answers: {', '.join(facts)}")
 
 
-async def _schema(backend: Backend) -> Check:
+async def _schema(backend: Backend) -> Finding:
     pending = await backend.pending_changes()
     if not pending:
-        return Check("schema", OK, "up to date")
-    return Check(
+        return Finding("schema", Health.OK, "up to date")
+    return Finding(
         "schema",
-        FAILED,
+        Health.FAILED,
         "\n".join(("not up to date:", *pending)),
         "Run `regstack migrate`; the application does the same when it starts.",
     )

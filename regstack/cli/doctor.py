@@ -20,7 +20,7 @@ def doctor(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Check settings, plugins, database and mail.
+    """Finding settings, plugins, database and mail.
 
     The exit status is the number of failed checks.
     """
@@ -31,11 +31,11 @@ def doctor(
         return
     import asyncio
 
-    from regstack.cli.check import FAILED
     from regstack.cli.checks import all_checks
+    from regstack.models.finding import Health
 
     checks = asyncio.run(all_checks(files_of(context)))
-    failed = sum(check.status == FAILED for check in checks)
+    failed = sum(check.status is Health.FAILED for check in checks)
     if as_json:
         import json
         from dataclasses import asdict
@@ -45,7 +45,7 @@ def doctor(
     else:
         from regstack.cli.columns import columns
 
-        rows = []
+        rows: list[tuple[str, str, str]] = []
         for check in checks:
             first, *more = check.detail.splitlines() or [""]
             rows.append((check.status, check.name, first))

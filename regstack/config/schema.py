@@ -138,6 +138,12 @@ class RegStackConfig(BaseSettings):
     )
     db_connect_timeout_seconds: float = Field(5.0, gt=0, description="Deadline for opening a connection.")
     db_pool_size: int = Field(5, ge=1, description="Connections that one process keeps.")
+    postgres_statement_cache_size: int = Field(
+        100,
+        ge=0,
+        description="Prepared statements that one PostgreSQL connection keeps. "
+        "0 behind PgBouncer in transaction mode.",
+    )
     sqlite_synchronous: Literal["FULL", "NORMAL"] = Field(
         "FULL",
         description="SQLite durability. NORMAL is faster, but a power cut may bring a revoked token back.",

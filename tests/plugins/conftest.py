@@ -44,6 +44,9 @@ class Sample(Backend):
     async def pending_changes(self):
         return ()
 
+    async def drop_schema(self):
+        pass
+
     async def ping(self):
         return PingReport(round_trip=timedelta(0), server_version="the backend's own")
 

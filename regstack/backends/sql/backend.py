@@ -86,6 +86,9 @@ class SqlBackend(Backend):
     async def pending_changes(self) -> tuple[str, ...]:  # noqa: D102
         return await Schema(self.executor, self.tables, self.scripts).pending_changes()
 
+    async def drop_schema(self) -> None:  # noqa: D102
+        await Schema(self.executor, self.tables, self.scripts).drop()
+
     async def ping(self) -> PingReport:  # noqa: D102
         start = time.perf_counter()
         row = await self.executor.fetch_one(self._version)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import column, select, table
+from sqlalchemy import MetaData, Table, column, select, table
 from sqlalchemy.schema import CreateSchema
 
 from regstack.backends.base import SchemaReport
@@ -76,6 +76,16 @@ class Schema:
             return SchemaReport(revision=current)
         async with _one_in_the_process(), self._db.migration() as connection:
             return await connection.run_sync(self._upgrade)
+
+    async def drop(self) -> None:
+        """Drop the tables and their revision; the SQL schema stays, since others may use it."""
+        async with self._db.migration() as connection:
+            await connection.run_sync(self._drop)
+
+    def _drop(self, connection: Connection) -> None:
+        self._tables.metadata.drop_all(connection)
+        version_table = Table(self._tables.version_table, MetaData(), schema=self._tables.schema)
+        version_table.drop(connection, checkfirst=True)
 
     def _upgrade(self, connection: Connection) -> SchemaReport:
         from alembic import command  # noqa: PLC0415 - costs more than all the rest of a start

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,12 @@ class MemoryBackend(Backend):
     async def pending_changes(self) -> tuple[str, ...]:
         """Say whether the store is still to be marked."""
         return () if self.store.installed else ("make an empty store",)
+
+    async def drop_schema(self) -> None:
+        """Forget everything."""
+        for each in fields(self.store):
+            value = getattr(self.store, each.name)
+            setattr(self.store, each.name, type(value)())
 
     async def ping(self) -> PingReport:
         """Answer at once."""

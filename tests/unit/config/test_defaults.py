@@ -64,6 +64,7 @@ STATED: dict[type[BaseModel], dict[str, Any]] = {
         "quiet_registration": False,
         "trusted_proxy_count": 0,
         "password_hash_preset": "owasp",
+        "postgres_statement_cache_size": 100,
         "sqlite_synchronous": "FULL",
     },
     EmailConfig: {

