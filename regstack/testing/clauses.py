@@ -32,12 +32,9 @@ NOT_CHECKED = {
 """Clauses that no test of the suite checks, and why."""
 
 PARTLY_CHECKED = {
-    "COM-04": "BackendUnavailable and BackendTimeout need the fault proxy",
-    "COM-09": "pool and half-sent statements need the fault proxy",
-    "COM-10": "outcome_unknown needs the fault proxy",
-    "COM-12": "ping of a server that is gone needs the fault proxy; earlier revisions need their data",
+    "COM-12": "data of earlier revisions is for the backend's own tests",
 }
-"""Clauses of which a part waits, and for what."""
+"""Clauses of which a part cannot be checked by a suite for all backends, and why."""
 
 _CLAUSE = re.compile(r"^([A-Z]{3}-\d\d)  (.+(?:\n {8}\S.*)*)", re.MULTILINE)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,13 +18,17 @@ from regstack.testing.clauses import Clause, catalogue
 from regstack.testing.contest import Contest
 from regstack.testing.expectation import Expectation
 from regstack.testing.processes import Fleet
+from regstack.testing.proxy import FaultProxy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from regstack.auth.clock import Clock
     from regstack.backends.base import Backend
-    from regstack.testing.harness import Harness, StatementCount
+    from regstack.testing.harness import Harness
+
+FAULT_DEADLINE_SECONDS = 1.0
+"""`db_timeout_seconds` of instances whose connections are broken."""
 
 START = datetime(2031, 5, 4, 10, 20, 30, 400_000, tzinfo=UTC)
 """Where the clock of every test stands: later than any server's own."""
@@ -45,9 +50,9 @@ class Database:
         self.clock = clock
         self._opened: list[Backend] = []
 
-    async def open(self, clock: Clock | None = None) -> Backend:
+    async def open(self, clock: Clock | None = None, **settings: Any) -> Backend:
         """Open one more instance; it is closed after the test."""
-        backend = await self.harness.open(clock if clock is not None else self.clock)
+        backend = await self.harness.open(clock if clock is not None else self.clock, **settings)
         self._opened.append(backend)
         return backend
 
@@ -155,13 +160,60 @@ async def _opened_fleet(database: Database, fleets: list[Fleet]) -> AsyncIterato
         await fleets[0].close_backends()
 
 
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """An instance that is connected by way of a proxy, with short deadlines.
+
+    Attributes:
+        backend: the instance.
+        proxy: passes everything until told otherwise.
+    """
+
+    backend: Backend
+    proxy: FaultProxy
+
+
 @pytest.fixture
-async def counted(database: Database) -> AsyncIterator[tuple[Backend, StatementCount]]:
-    """Give a connected instance, and the statements that it sends from then on."""
+async def remote(database: Database) -> AsyncIterator[Remote]:
+    """Put a proxy before the server, and connect an instance through it."""
+    async with _behind_proxy(database) as remote:
+        yield remote
+
+
+@asynccontextmanager
+async def _behind_proxy(database: Database) -> AsyncIterator[Remote]:
+    harness = database.harness
+    address = harness.address()
+    if address is None:
+        raise plugin.NotAvailable("there is no server whose connections could be broken")
+    deadlines = {
+        "db_timeout_seconds": FAULT_DEADLINE_SECONDS,
+        "db_connect_timeout_seconds": FAULT_DEADLINE_SECONDS / 2,
+    }
+    async with FaultProxy(address, is_upkeep=harness.is_upkeep) as proxy:
+        settings = harness.settings_through(proxy.address)
+        backend = await harness.open(database.clock, **settings, **deadlines)
+        try:
+            await backend.users.count()
+            if not proxy.exchanges:
+                raise plugin.NotAvailable("the driver goes round the proxy; see Harness.settings_through")
+            yield Remote(backend, proxy)
+        finally:
+            await proxy.restore()
+            await backend.aclose()
+
+
+@pytest.fixture
+async def counted(database: Database) -> AsyncIterator[tuple[Backend, list[Any]]]:
+    """Give a connected instance, and a list that grows by each round trip that it makes."""
     backend = database.first
     await backend.users.count()
     counting = database.harness.count_statements(backend)
-    if counting is None:
-        raise plugin.NotAvailable("the harness has no statement counter")
-    with counting as count:
-        yield backend, count
+    if counting is not None:
+        with counting as count:
+            yield backend, count.statements
+    elif database.harness.address() is None:
+        raise plugin.NotAvailable("the harness has neither a statement counter nor an address")
+    else:
+        async with _behind_proxy(database) as remote:
+            yield remote.backend, remote.proxy.exchanges

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import shutil
 import sys
 import tempfile
+import warnings
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
+from regstack.auth.clock import FrozenClock
 from regstack.config.schema import RegStackConfig
 from regstack.errors import ConfigurationError, RegStackError
+from regstack.testing.proxy import Address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,6 +55,16 @@ class StatementCount:
     statements: list[str] = field(default_factory=list)
 
 
+class ServerControl(Protocol):
+    """A server that the suite may kill: it must be the harness's own."""
+
+    def kill(self) -> None:
+        """End it at once, as a power cut would."""
+
+    def start(self) -> object:
+        """Start it on the same port with the same data, and wait until it takes connections."""
+
+
 class Harness(ABC):
     """Opens one kind of backend, in namespaces that the suite has for itself.
 
@@ -60,18 +75,26 @@ class Harness(ABC):
         kind: the backend's `kind`.
         known_failures: reasons by name of the test (`test_…`, with or without parameters). Such
             a test must fail; the run fails when it passes.
+        server: what the suite may kill and start again; None where it must not, and then the tests
+            that need it are `not checked`.
     """
 
     kind: str
     known_failures: Mapping[str, str] = {}
+    server: ServerControl | None = None
 
     @abstractmethod
     async def renew(self) -> None:
         """Make a namespace current that holds nothing, not even a schema."""
 
     @abstractmethod
-    async def open(self, clock: Clock) -> Backend:
-        """Build a new instance, with connections of its own, over the current namespace."""
+    async def open(self, clock: Clock, **settings: Any) -> Backend:
+        """Build a new instance, with connections of its own, over the current namespace.
+
+        Args:
+            clock: where it takes the time from.
+            **settings: of `RegStackConfig`, in place of the harness's own.
+        """
 
     async def fresh(self, clock: Clock) -> None:
         """Make a namespace current that holds the schema and nothing else.
@@ -89,11 +112,34 @@ class Harness(ABC):
         """Say how another process opens the current namespace; None where none can."""
         return None
 
+    def address(self) -> Address | None:
+        """Say where the server listens, so that the suite can put its proxy before it.
+
+        None where there is no server, or none that one connection leads to; then the tests that
+        break connections are `not checked`.
+        """
+        return None
+
+    def settings_through(self, address: Address) -> Mapping[str, Any]:
+        """Give the settings that lead to the current namespace by way of another address."""
+        raise NotImplementedError(f"{type(self).__name__} has an address(), and no settings_through()")
+
+    def is_upkeep(self, request: bytes) -> bool:
+        """Say whether the driver sends this request by itself, to watch the server for example.
+
+        Such requests do not count as round trips of an operation.
+        """
+        return False
+
     def count_statements(
         self,
         backend: Backend,
     ) -> AbstractContextManager[StatementCount] | None:
-        """Count what goes over the wire while the context is open; None where nobody can tell."""
+        """Count the statements of an instance while the context is open.
+
+        None where they are not known; then round trips are counted on the wire, if there is an
+        `address`.
+        """
         return None
 
     def close(self) -> None:  # noqa: B027 - there may be nothing to remove
@@ -104,7 +150,7 @@ class UrlHarness(Harness):
     """Opens whatever backend takes a database URL, through the plugin registry.
 
     Namespaces are table prefixes. One is emptied by the backend's own operations and used again,
-    unless a test left more than those can take away.
+    unless a test left more than those can take away; then it is dropped, and so is the last one.
 
     Args:
         url: the database URL; `{tmp}` in it becomes a temporary folder, `{unique}` a random word.
@@ -126,14 +172,15 @@ class UrlHarness(Harness):
         self.kind = kind or "unknown"
 
     async def renew(self) -> None:
-        """Take a prefix that nobody has used."""
+        """Drop the namespace, and take a prefix that nobody has used."""
+        await self._drop()
         self._settings = {"database_url": self._url, "table_prefix": f"t{secrets.token_hex(5)}_"}
 
-    async def open(self, clock: Clock) -> Backend:
+    async def open(self, clock: Clock, **settings: Any) -> Backend:
         """Build an instance through the registry."""
         if self._settings is None:
             await self.renew()
-        backend = self._open(self._settings or {}, clock)
+        backend = self._open({**(self._settings or {}), **settings}, clock)
         if self._expected_kind is not None and backend.kind != self._expected_kind:
             raise ConfigurationError(
                 f"the URL belongs to {backend.kind!r}, and --regstack-backend says {self._expected_kind!r}"
@@ -170,8 +217,37 @@ class UrlHarness(Harness):
         """Give the settings of the current namespace."""
         return ProcessSpec(self._settings) if self._settings is not None else None
 
+    def address(self) -> Address | None:
+        """Give host and port of the URL, where it names one of each."""
+        parts = urlsplit(self._url)
+        one = "," not in parts.netloc and not parts.scheme.endswith("+srv")
+        return Address(parts.hostname, parts.port) if one and parts.hostname and parts.port else None
+
+    def settings_through(self, address: Address) -> Mapping[str, Any]:
+        """Put the address in the place of the URL's."""
+        parts = urlsplit(self._url)
+        user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+        url = parts._replace(netloc=f"{user}{address.host}:{address.port}").geturl()
+        return {**(self._settings or {}), "database_url": url}
+
+    async def _drop(self) -> None:
+        """Drop what `install_schema` made in the current namespace."""
+        if self._settings is None:
+            return
+        backend = self._open(self._settings, FrozenClock(_END_OF_TIME))
+        try:
+            await backend.drop_schema()
+        finally:
+            await backend.aclose()
+
     def close(self) -> None:
-        """Remove the temporary folder."""
+        """Drop the namespace that is left, and remove the temporary folder."""
+        if self._folder is None:
+            try:
+                asyncio.run(self._drop())
+            except RegStackError as error:
+                prefix = (self._settings or {}).get("table_prefix")
+                warnings.warn(f"what begins with {prefix} is left in the database: {error}", stacklevel=2)
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -86,11 +86,13 @@ class Manifest:
             tests = [test for test in self.tests.values() if clause in test.clauses]
             found = {test.status for test in tests}
             status = next((each for each in Status if each in found), Status.NOT_CHECKED)
-            remark = "; ".join(
-                sorted({test.reason for test in tests if test.status is status and test.reason})
-            )
+            wanted = Status.NOT_CHECKED if status is Status.PASSED else status
+            reasons = {test.reason for test in tests if test.status is wanted and test.reason}
             if clause in PARTLY_CHECKED and status is Status.PASSED:
-                remark = f"in part: {PARTLY_CHECKED[clause]}"
+                reasons.add(PARTLY_CHECKED[clause])
+            remark = "; ".join(sorted(reasons))
+            if remark and status is Status.PASSED:
+                remark = f"in part: {remark}"
             if not tests:
                 remark = NOT_CHECKED.get(clause, "no test ran")
             result[clause] = {"status": str(status), "tests": len(tests), "remark": remark}

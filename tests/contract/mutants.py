@@ -40,8 +40,8 @@ class Mutant(MemoryHarness):
     clauses: ClassVar[tuple[str, ...]]
     repositories: ClassVar[dict[str, type[Any]]] = {}
 
-    async def open(self, clock: Any) -> MemoryBackend:
-        backend = await super().open(clock)
+    async def open(self, clock: Any, **settings: Any) -> MemoryBackend:
+        backend = await super().open(clock, **settings)
         for name, repository in self.repositories.items():
             setattr(backend, name, repository(backend.store, clock))
         return backend
@@ -425,8 +425,8 @@ class Undeclared(Mutant):
 
     clauses = ("capabilities",)
 
-    async def open(self, clock: Any) -> MemoryBackend:
-        backend = await super().open(clock)
+    async def open(self, clock: Any, **settings: Any) -> MemoryBackend:
+        backend = await super().open(clock, **settings)
         backend.capabilities = backend.capabilities - {Capability.OAUTH}
         return backend
 

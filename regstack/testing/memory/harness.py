@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regstack.config.schema import RegStackConfig
 from regstack.testing.harness import Harness
@@ -30,7 +30,7 @@ class MemoryHarness(Harness):
         """Take an empty store."""
         self._store = MemoryStore()
 
-    async def open(self, clock: Clock) -> MemoryBackend:
+    async def open(self, clock: Clock, **settings: Any) -> MemoryBackend:
         """Build an instance over the current store."""
-        config = RegStackConfig(database_url="memory://")
+        config = RegStackConfig(**{"database_url": "memory://"} | settings)
         return self.backend_class(config=config, clock=clock, store=self._store)
