@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from regstack.cli.contract import contract
 from regstack.cli.create_admin import create_admin
 from regstack.cli.doctor import doctor
 from regstack.cli.init import init
@@ -71,6 +72,6 @@ def make_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(settings)
-    for command in (init, doctor, migrate, create_admin, purge, serve):
+    for command in (init, doctor, migrate, create_admin, purge, serve, contract):
         app.command()(command)
     return app

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+SUITE_OPTIONS = (
+    "-q",
+    *("-p", "regstack.testing.plugin"),
+    *("-p", "no:cacheprovider"),
+    *("--pyargs", "regstack.testing.suite"),
+    *("-c", os.devnull),
+    "--rootdir=.",
+)
+"""How pytest runs the suite wherever it starts, whatever a configuration file there says."""
 
 _EACH = """
 import json, sys, pytest
@@ -69,10 +80,8 @@ def run_suites(runs: Sequence[Sequence[str]], *, timeout: float = 600) -> list[S
     """
     with tempfile.TemporaryDirectory(prefix="regstack-report-") as folder:
         reports = [Path(folder, f"{number}.json") for number in range(len(runs))]
-        common = ["-q", "-p", "regstack.testing.plugin", "-p", "no:cacheprovider"]
-        common += ["--pyargs", "regstack.testing.suite"]
         each = [
-            [*common, f"--regstack-report={report}", *options]
+            [*SUITE_OPTIONS, f"--regstack-report={report}", *options]
             for report, options in zip(reports, runs, strict=True)
         ]
         statuses = Path(folder, "statuses.json")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def draw(reports: Sequence[Mapping[str, Any]]) -> str:
     """Give a table of clauses by backends, then what was remarked, then the verdicts."""
     backends = [str(report["backend"]) for report in reports]
-    clauses = list(dict.fromkeys(clause for report in reports for clause in report["clauses"]))
+    clauses = list(dict.fromkeys(clause for report in reports for clause in _asked_for(report)))
     rows = [["clause", *backends]]
     rows += [[clause, *(_cell(report["clauses"].get(clause)) for report in reports)] for clause in clauses]
     rows += [["verdict", *(str(report["verdict"]) for report in reports)]]
@@ -23,6 +23,12 @@ def draw(reports: Sequence[Mapping[str, Any]]) -> str:
     lines = [_line(rows[0], widths), rule, *(_line(row, widths) for row in rows[1:-1]), rule]
     lines += [_line(rows[-1], widths), ""]
     return "\n".join([*lines, *_remarks(reports), *_problems(reports)])
+
+
+def _asked_for(report: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give the clauses, without those that a run of some tests only has left out."""
+    partial = report["verdict"] == "partial"
+    return {name: found for name, found in report["clauses"].items() if found["tests"] or not partial}
 
 
 def _cell(clause: Mapping[str, Any] | None) -> str:
@@ -39,7 +45,7 @@ def _line(row: Iterable[str], widths: Sequence[int]) -> str:
 def _remarks(reports: Sequence[Mapping[str, Any]]) -> list[str]:
     by_remark: dict[tuple[str, str], list[str]] = {}
     for report in reports:
-        for clause, found in report["clauses"].items():
+        for clause, found in _asked_for(report).items():
             if found["remark"]:
                 by_remark.setdefault((clause, found["remark"]), []).append(str(report["backend"]))
     return [
