@@ -21,10 +21,12 @@ COM-08  Every state change is atomic on the server: callers on several instances
         see exactly the outcomes that some serial order allows.
 COM-09  A cancelled task leaves the state from before or after the operation, and its connection
         goes back to the pool.
-COM-10  The backend repeats by itself only what is safe to repeat; otherwise it raises
+COM-10  A read whose connection breaks is made again. Of writes the backend repeats by itself only
+        what is safe to repeat, or was certainly not sent; otherwise it raises
         `BackendUnavailable(outcome_unknown=True)`. A repeat by the caller is safe.
 COM-11  Text is stored exactly; search text is never read as a pattern.
-COM-12  Repositories work without `install_schema` when the schema is current.
+COM-12  Repositories work without `install_schema` when the schema is current. A server that is gone
+        is told within `db_timeout_seconds`, and used again once it is back, without a restart.
 COM-13  An operation marked "One round trip" takes one on the wire, statement preparation at
         first use and pool upkeep aside.
 COM-14  Secrets arrive as hashes made by core.

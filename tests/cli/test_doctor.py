@@ -13,6 +13,8 @@ import pytest
 from aiosmtpd.smtp import SMTP
 from anyio.from_thread import start_blocking_portal
 
+from regstack.models.finding import Finding, Health
+
 PASSWORD = "s3cret-password"
 
 
@@ -258,3 +260,19 @@ def test_a_setting_that_stops_the_start_fails_the_doctor_too(
     done = regstack("doctor")
     assert done.exit_code >= 1
     assert "not part of this version yet" in done.output
+
+
+def test_what_a_backend_finds_out_about_itself_is_told_and_counted(
+    settings: Any, regstack: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def diagnose(self: object) -> tuple[Finding, ...]:
+        return (
+            Finding("role", Health.OK, "primary"),
+            Finding("clock", Health.FAILED, "two hours apart", "Let NTP set both clocks."),
+        )
+
+    monkeypatch.setattr("regstack_sqlite.backend.SqliteBackend.diagnose", diagnose)
+    found = checks(regstack("doctor", "--json"))
+    assert found["role"]["detail"] == "primary"
+    assert (found["clock"]["status"], found["clock"]["next_step"]) == ("failed", "Let NTP set both clocks.")
+    assert "→ Let NTP set both clocks." in regstack("doctor").stdout
