@@ -52,7 +52,8 @@ async def _create_from_pending(backend: Backend, make: Builder) -> Write:
     await backend.pending.put(pending)
 
     async def is_done(backend: Backend) -> bool:
-        return await backend.users.get_by_id(pending.user_id) is not None
+        made = await backend.users.get_by_id(pending.user_id) is not None
+        return made and await backend.pending.find_by_token_hash(pending.token_hash) is None
 
     return Write(
         call("users.create_from_pending", pending.token_hash, make.clock.now()),
@@ -125,9 +126,21 @@ async def _demote(backend: Backend, make: Builder) -> Write:
 
 async def _delete(backend: Backend, make: Builder) -> Write:
     user = await backend.users.create(make.user())
+    pending = make.pending(user_id=user.id, email_key=user.email_key, for_account=True)
+    await backend.pending.put(pending)
+    identity = make.identity(user.id)
+    linked = Capability.OAUTH in backend.capabilities
+    if linked:
+        await backend.oauth_identities.create(identity)
 
     async def is_done(backend: Backend) -> bool:
-        return await backend.users.get_by_id(user.id) is None
+        left: list[object] = [
+            await backend.users.get_by_id(user.id),
+            await backend.pending.find_by_token_hash(pending.token_hash),
+        ]
+        if linked:
+            left.append(await backend.oauth_identities.find_by_subject(identity.issuer, identity.subject))
+        return left == [None] * len(left)
 
     return Write(call("users.delete", user.id), _is_true, _is_false, is_done)
 

@@ -265,6 +265,22 @@ class LeavesOrphans(Mutant):
     repositories: ClassVar = {"users": OrphaningUsers}
 
 
+class HalfwayUsers(Users):
+    async def delete(self, user_id: str, *, token_version: int | None = None) -> bool:
+        if self._at_version(user_id, token_version) is None:
+            return False
+        del self._store.users[user_id]
+        await asyncio.sleep(0)
+        drop_where(self._store.pending, lambda row: row.user_id == user_id)
+        drop_where(self._store.identities, lambda row: row.user_id == user_id)
+        return True
+
+
+class IsCancelledHalfway(Mutant):
+    clauses = ("COM-09",)
+    repositories: ClassVar = {"users": HalfwayUsers}
+
+
 class UncheckedIdentities(MemoryOAuthIdentities):
     async def create(self, identity: Any) -> Any:
         known = identity.user_id in self._store.users
