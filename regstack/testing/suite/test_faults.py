@@ -249,7 +249,7 @@ async def test_a_server_that_is_killed_has_lost_nothing_and_is_used_again(
     server = database.harness.server
     if server is None:
         raise NotAvailable("the harness has no server that may be killed")
-    backend = database.first
+    backend = await database.open(db_timeout_seconds=2 * FAULT_DEADLINE_SECONDS)
     acknowledged: list[User] = []
     errors: list[BaseException] = []
     killed = asyncio.Event()
