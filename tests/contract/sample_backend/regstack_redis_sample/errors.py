@@ -18,7 +18,7 @@ _ADVICE = {
     "MASTERDOWN": "this replica has lost its primary; let database_url name the primary",
     "NOAUTH": "the server asks for a password; put it into database_url",
     "WRONGPASS": "the server refuses user name or password; correct them in database_url",
-    "NOPERM": "the server's access list forbids a command; allow this user EVAL, and the keys of table_prefix",
+    "NOPERM": "the server's access list forbids a command; allow EVAL, and all keys of table_prefix",
     "MOVED": "the server belongs to a cluster, which is not supported; use one primary",
     "CROSSSLOT": "the server belongs to a cluster, which is not supported; use one primary",
     "CLUSTERDOWN": "the server belongs to a cluster, which is not supported; use one primary",
