@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 from redis import Redis
-from regstack_redis_sample.backend import RedisBackend
 
 from regstack.errors import BackendUnavailable
 from regstack.testing.builders import Builder
 from regstack.testing.contest import Call, call
+from regstack_redis_sample.backend import RedisBackend
 from tests.servers.redis import RedisServer
 
 HOUR = timedelta(hours=1)
@@ -53,7 +53,7 @@ def database(server: RedisServer) -> Iterator[Redis]:
 
 
 def contents(database: Redis) -> dict[bytes, Any]:
-    return {key: database.dump(key) for key in database.keys()}
+    return {key: database.dump(key) for key in database.scan_iter()}
 
 
 def test_operations_read_and_leave_writing_to_the_end() -> None:

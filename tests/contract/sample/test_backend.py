@@ -8,12 +8,12 @@ from datetime import timedelta
 
 import pytest
 from redis import Redis
-from regstack_redis_sample.backend import RedisBackend
 
 from regstack.auth.clock import FrozenClock, SystemClock
 from regstack.config.schema import RegStackConfig
 from regstack.models.finding import Health
 from regstack.testing.builders import Builder
+from regstack_redis_sample.backend import RedisBackend
 from tests.servers.redis import RedisServer
 
 Open = Callable[..., RedisBackend]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 from unittest.mock import patch
@@ -13,14 +13,14 @@ import pytest
 from redis._parsers.base import BaseParser
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ResponseError
-from regstack_redis_sample.backend import RedisBackend
-from regstack_redis_sample.connections import Connections
-from regstack_redis_sample.errors import meaning_of
 
 from regstack.auth.clock import FrozenClock
 from regstack.config.schema import RegStackConfig
 from regstack.errors import BackendError, BackendTimeout, BackendUnavailable, ConfigurationError
 from regstack.testing.builders import Builder
+from regstack_redis_sample.backend import RedisBackend
+from regstack_redis_sample.connections import Connections
+from regstack_redis_sample.errors import meaning_of
 from tests.servers.redis import RedisServer
 
 DEADLINE_SECONDS = 20
@@ -45,6 +45,13 @@ async def sending() -> AsyncIterator[asyncio.Event]:
 
     with patch.object(AbstractConnection, "send_packed_command", watched):
         yield sent
+
+
+async def until(asked: Callable[[], Awaitable[Any]]) -> None:
+    """Ask until the answer is true."""
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while not await asked():  # noqa: ASYNC110 - nobody tells this process
+            await asyncio.sleep(0.001)
 
 
 async def wait(event: asyncio.Event) -> None:
@@ -89,10 +96,13 @@ async def test_a_read_is_sent_twice_and_a_write_once(
 
     send = AbstractConnection.send_packed_command
     user = await backend.users.create(make.user())
-    with patch.object(AbstractConnection, "send_packed_command", counted):
-        with patch.object(AbstractConnection, "read_response", broken):
-            with pytest.raises(BackendUnavailable) as raised:
-                await backend.blacklist.revoke("jti", make.clock.now())
+    driver = AbstractConnection
+    with (
+        patch.object(driver, "send_packed_command", counted),
+        patch.object(driver, "read_response", broken),
+        pytest.raises(BackendUnavailable) as raised,
+    ):
+        await backend.blacklist.revoke("jti", make.clock.now())
     assert raised.value.outcome_unknown
     assert len(writes) == 1
 
@@ -101,9 +111,11 @@ async def test_a_read_is_sent_twice_and_a_write_once(
             return await broken(connection)
         return await read(connection, *args, **kwargs)
 
-    with patch.object(AbstractConnection, "send_packed_command", counted):
-        with patch.object(AbstractConnection, "read_response", broken_once):
-            assert await backend.users.get_by_id(user.id) == user
+    with (
+        patch.object(driver, "send_packed_command", counted),
+        patch.object(driver, "read_response", broken_once),
+    ):
+        assert await backend.users.get_by_id(user.id) == user
     assert len(reads) == 2
 
 
@@ -145,9 +157,7 @@ async def test_a_connection_that_the_server_closed_is_not_used(
         assert server.send("CLIENT", "KILL", "TYPE", "normal") == ":1"
         # The end of the stream reaches this process when its event loop looks at the socket.
         (connection,) = backend._server._here()._idle
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            while not await connection.can_read():
-                await asyncio.sleep(0)
+        await until(connection.can_read)
         assert await backend.users.record_login(user.id, make.clock.now())
 
 
@@ -256,9 +266,7 @@ async def test_a_replica_answers_reads_and_refuses_writes_with_a_next_step(
     user = await primary.users.create(make.user())
     with RedisServer(from_primary=server) as standby:
         backend = opened(standby.url)
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            while await backend.users.get_by_id(user.id) is None:
-                await asyncio.sleep(0.01)
+        await until(lambda: backend.users.get_by_id(user.id))
         with pytest.raises(BackendUnavailable, match="replica") as raised:
             await backend.users.set_password(user.id, "new")
         assert not raised.value.outcome_unknown
