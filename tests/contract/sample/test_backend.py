@@ -44,6 +44,17 @@ def test_each_event_loop_has_connections_of_its_own(server: RedisServer) -> None
     assert asyncio.run(find())
 
 
+def test_the_connections_of_an_event_loop_that_is_closed_are_forgotten(server: RedisServer) -> None:
+    backend = RedisBackend(config=RegStackConfig(database_url=server.url), clock=FrozenClock())
+
+    async def ask() -> None:
+        backend._server._here()
+
+    for _ in range(3):
+        asyncio.run(ask())
+    assert len(backend._server._connections) == 1
+
+
 def test_making_a_backend_does_no_io(clock: FrozenClock) -> None:
     backend = RedisBackend(config=RegStackConfig(database_url="redis://nowhere.invalid"), clock=clock)
     assert backend.kind == "redis"

@@ -182,6 +182,22 @@ async def test_a_server_that_hangs_costs_no_more_than_the_deadline(
     assert found is not None
 
 
+async def test_a_server_that_takes_a_connection_and_does_not_greet_is_given_up(
+    server: RedisServer, opened: Open, make: Builder
+) -> None:
+    backend = opened(server.url, db_connect_timeout_seconds=0.2)
+    server.pause()
+    loop = asyncio.get_running_loop()
+    for call in (backend.ping, lambda: backend.users.create(make.user())):
+        begun = loop.time()
+        with pytest.raises(BackendUnavailable, match="db_connect_timeout_seconds") as raised:
+            await call()
+        assert not raised.value.outcome_unknown
+        assert loop.time() - begun < 2
+    server.resume()
+    assert await backend.ping()
+
+
 async def test_an_answer_that_nobody_waits_for_any_more_never_answers_another_command(
     server: RedisServer, opened: Open, make: Builder
 ) -> None:
@@ -238,7 +254,7 @@ class Line:
 async def test_only_a_connection_whose_answer_was_read_is_lent_again(
     raised: BaseException | None, kept: bool
 ) -> None:
-    connections = Connections(Line, 1)
+    connections = Connections(Line, 1, DEADLINE_SECONDS)
     with contextlib.suppress(ResponseError, OSError, asyncio.CancelledError):
         async with connections.lend() as first:
             if raised is not None:

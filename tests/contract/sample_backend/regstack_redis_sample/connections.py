@@ -6,7 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from redis.exceptions import ResponseError
+from redis import exceptions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -21,10 +21,12 @@ class Connections:
     Args:
         make: makes a connection of the driver, not yet connected.
         size: how many may be lent at the same time.
+        connect_timeout: seconds until a connection must be made and the server have greeted.
     """
 
-    def __init__(self, make: Callable[[], Any], size: int) -> None:
+    def __init__(self, make: Callable[[], Any], size: int, connect_timeout: float) -> None:
         self._make = make
+        self._connect_timeout = connect_timeout
         self._free = asyncio.Semaphore(size)
         self._idle: list[Any] = []
         self._closed = False
@@ -41,13 +43,10 @@ class Connections:
             connection = self._idle.pop() if self._idle else self._make()
             in_step = False
             try:
-                # Something to read before anything was asked is the end of the stream.
-                if connection.is_connected and await connection.can_read():
-                    await connection.disconnect(nowait=True)
-                await connection.connect()
+                await self._connect(connection)
                 yield connection
                 in_step = True
-            except ResponseError:
+            except exceptions.ResponseError:
                 in_step = True
                 raise
             finally:
@@ -55,6 +54,16 @@ class Connections:
                     self._idle.append(connection)
                 else:
                     await connection.disconnect(nowait=True)
+
+    async def _connect(self, connection: Any) -> None:
+        # Something to read before anything was asked is the end of the stream.
+        if connection.is_connected and await connection.can_read():
+            await connection.disconnect(nowait=True)
+        try:
+            async with asyncio.timeout(self._connect_timeout):
+                await connection.connect()
+        except TimeoutError as error:
+            raise exceptions.TimeoutError("no greeting from the server") from error
 
     async def aclose(self) -> None:
         """Close those that are idle; those that are lent are closed when they come back."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from redis.asyncio.connection import ConnectionPool, parse_url
 from redis.asyncio.retry import Retry
@@ -30,7 +29,8 @@ class Server:
     def __init__(self, config: RegStackConfig) -> None:
         self._timeout = config.db_timeout_seconds
         self._size = config.db_pool_size
-        self._connections: WeakKeyDictionary[asyncio.AbstractEventLoop, Connections] = WeakKeyDictionary()
+        self._connect_timeout = config.db_connect_timeout_seconds
+        self._connections: dict[asyncio.AbstractEventLoop, Connections] = {}
         try:
             given = parse_url(config.database_url.get_secret_value())
         except ValueError:
@@ -48,7 +48,7 @@ class Server:
             "protocol": 2,
             "retry": Retry(NoBackoff(), 0),
             "retry_on_timeout": False,
-            "socket_connect_timeout": config.db_connect_timeout_seconds,
+            "socket_connect_timeout": self._connect_timeout,
             "socket_timeout": None,
         }
         # Of the driver's pool, only the making of connections is used; see `Connections`.
@@ -115,7 +115,10 @@ class Server:
     def _here(self) -> Connections:
         # A connection belongs to the event loop in which it was opened.
         loop = asyncio.get_running_loop()
-        connections = self._connections.get(loop)
-        if connections is None:
-            connections = self._connections[loop] = Connections(self._maker.make_connection, self._size)
-        return connections
+        if loop not in self._connections:
+            for former in [each for each in self._connections if each.is_closed()]:
+                del self._connections[former]
+            self._connections[loop] = Connections(
+                self._maker.make_connection, self._size, self._connect_timeout
+            )
+        return self._connections[loop]
