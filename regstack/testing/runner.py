@@ -52,44 +52,61 @@ class SuiteRun:
         return {name: test["clauses"] for name, test in tests.items() if test["status"] == "failed"}
 
 
-def run_suite(*options: str, timeout: float = 600) -> SuiteRun:
+def run_suite(
+    *options: str,
+    timeout: float = 600,
+    folder: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> SuiteRun:
     """Run the contract suite once and wait for it.
 
     Args:
         *options: of pytest and of the suite, `--regstack-url=…` for example.
         timeout: seconds until it is given up.
+        folder: where pytest starts, and finds a `conftest.py`; without it, the current one.
+        environ: the environment of the process; without it, that of the caller.
 
     Raises:
         subprocess.TimeoutExpired: it did not end in time.
         RuntimeError: the process broke down.
     """
-    (run,) = run_suites([options], timeout=timeout)
+    (run,) = run_suites([options], timeout=timeout, folder=folder, environ=environ)
     return run
 
 
-def run_suites(runs: Sequence[Sequence[str]], *, timeout: float = 600) -> list[SuiteRun]:
+def run_suites(
+    runs: Sequence[Sequence[str]],
+    *,
+    timeout: float = 600,
+    folder: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> list[SuiteRun]:
     """Run the contract suite several times, one after the other, in one process.
 
     Args:
         runs: the options of each run.
         timeout: seconds until all of them are given up.
+        folder: where pytest starts, and finds a `conftest.py`; without it, the current one.
+        environ: the environment of the process; without it, that of the caller.
 
     Raises:
         subprocess.TimeoutExpired: they did not end in time.
         RuntimeError: the process broke down.
     """
-    with tempfile.TemporaryDirectory(prefix="regstack-report-") as folder:
-        reports = [Path(folder, f"{number}.json") for number in range(len(runs))]
+    with tempfile.TemporaryDirectory(prefix="regstack-report-") as place:
+        reports = [Path(place, f"{number}.json") for number in range(len(runs))]
         each = [
             [*SUITE_OPTIONS, f"--regstack-report={report}", *options]
             for report, options in zip(reports, runs, strict=True)
         ]
-        statuses = Path(folder, "statuses.json")
+        statuses = Path(place, "statuses.json")
         done = subprocess.run(  # noqa: S603 - this interpreter, and what the caller says
             [sys.executable, "-c", _EACH, json.dumps(each), str(statuses)],
             capture_output=True,
             text=True,
             timeout=timeout,
+            cwd=folder,
+            env=environ,
             check=False,
         )
         output = done.stdout + done.stderr

@@ -272,7 +272,7 @@ async def _set_result(backend: Backend, make: Builder) -> Write:
 
 async def _exchange(backend: Backend, make: Builder) -> Write:
     set_result = await _set_result(backend, make)
-    await set_result.call.make(backend)
+    await backend.oauth_states.set_result(*set_result.call.args, **set_result.call.kwargs)
     result, state = set_result.call.kwargs["result_hash"], set_result.call.args[0]
 
     async def is_done(backend: Backend) -> bool:

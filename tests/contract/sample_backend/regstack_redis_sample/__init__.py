@@ -1,0 +1,1 @@
+"""Accounts of regstack in Redis."""

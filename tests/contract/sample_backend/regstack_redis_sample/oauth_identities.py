@@ -1,0 +1,47 @@
+"""External identities linked to accounts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from regstack.errors import OAuthIdentityAlreadyLinkedError, UserNotFoundError
+from regstack.models.instant import to_milliseconds
+from regstack_redis_sample.repository import Repository
+from regstack_redis_sample.rows import IDENTITIES
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from regstack.models.oauth_identity import OAuthIdentity
+
+
+class RedisOAuthIdentities(Repository):
+    """Implements `regstack.backends.protocols.OAuthIdentityRepoProtocol`."""
+
+    script_name = "oauth_identities"
+
+    async def create(self, identity: OAuthIdentity) -> OAuthIdentity:
+        answer = await self._change("create", *IDENTITIES.write_all(identity))
+        if answer == "no user":
+            raise UserNotFoundError
+        if answer == "taken":
+            raise OAuthIdentityAlreadyLinkedError
+        if answer == "linked":
+            raise OAuthIdentityAlreadyLinkedError("this account is already linked with this provider")
+        return IDENTITIES.read(answer)
+
+    async def find_by_subject(self, issuer: str, subject: str) -> OAuthIdentity | None:
+        return IDENTITIES.read_optional(await self._read("find_by_subject", issuer, subject))
+
+    async def list_for_user(self, user_id: str) -> list[OAuthIdentity]:
+        rows = [IDENTITIES.read(row) for row in await self._read("list_for_user", user_id)]
+        return sorted(rows, key=lambda row: (row.linked_at, row.id))
+
+    async def delete(self, user_id: str, provider: str) -> bool:
+        return await self._did("delete", user_id, provider)
+
+    async def delete_by_user_id(self, user_id: str) -> int:
+        return int(await self._change("delete_by_user_id", user_id))
+
+    async def touch_last_used(self, identity_id: str, when: datetime) -> bool:
+        return await self._did("touch_last_used", identity_id, to_milliseconds(when))
