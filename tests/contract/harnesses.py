@@ -9,9 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import asyncpg
+
 from regstack.auth.clock import Clock
 from regstack.backends.base import Backend
 from regstack.testing.harness import StatementCount, UrlHarness
+from tests.servers.postgres import PostgresServer
 
 
 class SqliteHarness(UrlHarness):
@@ -58,3 +61,76 @@ class SqliteHarness(UrlHarness):
 
     def count_statements(self, backend: Backend) -> Any:
         return self._counting(backend)
+
+
+class PostgresHarness(UrlHarness):
+    """A namespace is a database: a copy of one that was migrated once, on a server of its own."""
+
+    def __init__(self) -> None:
+        self._server = PostgresServer().start()
+        super().__init__(self._server.url, "postgres")
+        self._template: str | None = None
+        self._database: str | None = None
+
+    async def _administer(self, *statements: str) -> None:
+        connection = await asyncpg.connect(self._server.url)
+        try:
+            for statement in statements:
+                await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    async def _switch(self, template: str) -> None:
+        former, self._database = self._database, f"t{secrets.token_hex(6)}"
+        drops = [f"DROP DATABASE {former} WITH (FORCE)"] if former not in {None, self._template} else []
+        await self._administer(
+            *drops, f"CREATE DATABASE {self._database} TEMPLATE {template} STRATEGY file_copy"
+        )
+        self._settings = {"database_url": self._server.url_of(self._database)}
+
+    async def renew(self) -> None:
+        await self._switch("template1")
+
+    async def open(self, clock: Clock, **settings: Any) -> Backend:
+        if self._settings is None:
+            await self.renew()
+        return self._open({**(self._settings or {}), **settings}, clock)
+
+    async def fresh(self, clock: Clock) -> None:
+        if self._template is None:
+            await super(UrlHarness, self).fresh(clock)
+            self._template = self._database
+        assert self._template is not None
+        await self._switch(self._template)
+
+    @contextmanager
+    def _counting(self, backend: Any) -> Iterator[StatementCount]:
+        count = StatementCount()
+        source = backend.executor._source
+        take = source._take
+
+        async def take_and_log() -> Any:
+            connection = await take()
+            if connection._con not in logged:
+                connection._con.add_query_logger(log)
+                logged.add(connection._con)
+            return connection
+
+        def log(record: Any) -> None:
+            count.statements.append(record.query)
+
+        logged: set[Any] = set()
+        source._take = take_and_log
+        try:
+            yield count
+        finally:
+            source._take = take
+            for connection in logged:
+                connection.remove_query_logger(log)
+
+    def count_statements(self, backend: Backend) -> Any:
+        return self._counting(backend)
+
+    def close(self) -> None:
+        self._server.close()
+        super().close()
