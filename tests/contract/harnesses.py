@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import asyncpg
-
 from regstack.auth.clock import Clock
 from regstack.backends.base import Backend
 from regstack.testing.harness import StatementCount, UrlHarness
+from tests.servers.databases import PostgresDatabases
 from tests.servers.postgres import PostgresServer
 
 
@@ -68,28 +67,16 @@ class PostgresHarness(UrlHarness):
 
     def __init__(self) -> None:
         self._server = PostgresServer().start()
+        self._databases = PostgresDatabases(self._server.url)
         super().__init__(self._server.url, "postgres")
-        self._template: str | None = None
-        self._database: str | None = None
 
-    async def _administer(self, *statements: str) -> None:
-        connection = await asyncpg.connect(self._server.url)
-        try:
-            for statement in statements:
-                await connection.execute(statement)
-        finally:
-            await connection.close()
-
-    async def _switch(self, template: str) -> None:
-        former, self._database = self._database, f"t{secrets.token_hex(6)}"
-        drops = [f"DROP DATABASE {former} WITH (FORCE)"] if former not in {None, self._template} else []
-        await self._administer(
-            *drops, f"CREATE DATABASE {self._database} TEMPLATE {template} STRATEGY file_copy"
-        )
-        self._settings = {"database_url": self._server.url_of(self._database)}
+    def _switch(self, url: str) -> None:
+        if self._settings is not None:
+            self._databases.drop(self._settings["database_url"])
+        self._settings = {"database_url": url}
 
     async def renew(self) -> None:
-        await self._switch("template1")
+        self._switch(self._databases.empty())
 
     async def open(self, clock: Clock, **settings: Any) -> Backend:
         if self._settings is None:
@@ -97,11 +84,7 @@ class PostgresHarness(UrlHarness):
         return self._open({**(self._settings or {}), **settings}, clock)
 
     async def fresh(self, clock: Clock) -> None:
-        if self._template is None:
-            await super(UrlHarness, self).fresh(clock)
-            self._template = self._database
-        assert self._template is not None
-        await self._switch(self._template)
+        self._switch(self._databases.migrated())
 
     @contextmanager
     def _counting(self, backend: Any) -> Iterator[StatementCount]:
@@ -132,5 +115,6 @@ class PostgresHarness(UrlHarness):
         return self._counting(backend)
 
     def close(self) -> None:
+        self._databases.close()
         self._server.close()
         super().close()

@@ -157,9 +157,7 @@ def _hosts(text: str, ports: str | None) -> tuple[Host, ...]:
         given = [int(port) for port in ports.split(",")] if ports else [None] * len(written)
         if len(given) == 1:
             given *= len(written)
-        return tuple(
-            _host(each, port) for each, port in zip(written, given, strict=True)
-        )
+        return tuple(_host(each, port) for each, port in zip(written, given, strict=True))
     except ValueError:
         raise ConfigurationError(
             "the hosts of database_url cannot be read; write host:port, with commas between several, "

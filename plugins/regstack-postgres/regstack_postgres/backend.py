@@ -9,12 +9,15 @@ from sqlalchemy import func, select
 from regstack.backends.base import BackendKind, Capability
 from regstack.backends.sql.backend import SqlBackend
 from regstack_postgres.address import Address
+from regstack_postgres.diagnosis import diagnose
 from regstack_postgres.executor import PostgresExecutor
 from regstack_postgres.source import EngineSource, PoolSource
 
 if TYPE_CHECKING:
     from sqlalchemy import Select
     from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from regstack.models.finding import Finding
 
 
 class PostgresBackend(SqlBackend):
@@ -44,6 +47,14 @@ class PostgresBackend(SqlBackend):
             timeout=config.db_timeout_seconds,
             namespace=f"{config.db_schema or ''}\0{config.table_prefix}",
         )
+
+    async def diagnose(self) -> tuple[Finding, ...]:
+        """Look at role, clock, encoding, durability, replication, connections and schema.
+
+        Raises:
+            BackendError: the server cannot be asked.
+        """
+        return (*await diagnose(self.executor, self.clock), *await super().diagnose())
 
     def version_query(self) -> Select[Any]:  # noqa: D102
         return select(func.current_setting("server_version"))

@@ -96,9 +96,7 @@ def _answered(error: asyncpg.PostgresError, outcome_unknown: bool) -> BackendErr
         )
     if code in _ENDED or code.startswith("08"):
         return BackendUnavailable(
-            "the server is shutting down, starting, or ended the connection"
-            if code in _ENDED
-            else _BROKEN,
+            "the server is shutting down, starting, or ended the connection" if code in _ENDED else _BROKEN,
             outcome_unknown=outcome_unknown,
         )
     return BackendError(f"PostgreSQL refused the statement (SQLSTATE {code or 'unknown'})")

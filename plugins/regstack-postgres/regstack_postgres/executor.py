@@ -44,7 +44,7 @@ class PostgresExecutor(Executor):
     """
 
     def __init__(self, source: Source, *, timeout: float, namespace: str) -> None:
-        super().__init__(asyncpg_dialect(), timeout=timeout)
+        super().__init__(asyncpg_dialect(), timeout=timeout)  # type: ignore[no-untyped-call]
         self._source = source
         self._namespace = namespace
 
@@ -147,7 +147,9 @@ class PostgresExecutor(Executor):
 
     def translate(self, error: Exception) -> BackendError | None:  # noqa: D102
         original = getattr(error, "orig", None) or error
-        return meaning_of(original.__cause__ or original if original is not error else error, outcome_unknown=True)
+        return meaning_of(
+            original.__cause__ or original if original is not error else error, outcome_unknown=True
+        )
 
     async def aclose(self) -> None:  # noqa: D102
         await self._source.aclose()

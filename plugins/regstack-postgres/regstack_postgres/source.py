@@ -15,8 +15,6 @@ from regstack.errors import BackendUnavailable, ConfigurationError
 from regstack_postgres.errors import meaning_of
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
     from sqlalchemy import PoolProxiedConnection
     from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -152,7 +150,9 @@ class PoolSource(Source):
             "idle_in_transaction_session_timeout": milliseconds,
         }
         self._settings = {
-            name: value for name, value in limits.items() if statement_cache_size and name not in address.options
+            name: value
+            for name, value in limits.items()
+            if statement_cache_size and name not in address.options
         }
         self._pool: asyncpg.Pool | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
