@@ -17,6 +17,8 @@ from tests.servers.postgres import PostgresServer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.servers.databases import PostgresDatabases
+
 # A failure in CI must come back at the next run of the same code, on a machine of any speed.
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("dev", deadline=None)
@@ -37,6 +39,16 @@ def postgres_url() -> Iterator[str]:
     else:
         with PostgresServer() as server:
             yield server.url
+
+
+@pytest.fixture(scope="session")
+def postgres_databases(postgres_url: str) -> Iterator[PostgresDatabases]:
+    """Give what makes databases on the PostgreSQL server."""
+    from tests.servers.databases import PostgresDatabases  # noqa: PLC0415 - few tests need it
+
+    databases = PostgresDatabases(postgres_url)
+    yield databases
+    databases.close()
 
 
 @pytest.fixture(scope="session")

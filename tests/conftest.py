@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from regstack.email.console import ConsoleEmailService
 SECRET = "a root secret that only the tests know " * 2
 PASSWORD = "correct horse battery"
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
-BACKENDS = ("memory", "sqlite")
+BACKENDS = ("memory", "sqlite", "postgres")
 
 
 @dataclass
@@ -77,9 +77,15 @@ MakeWorld = Callable[..., Awaitable[World]]
 
 
 @pytest.fixture(params=BACKENDS)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A new database on each backend."""
-    return {"memory": "memory://", "sqlite": f"sqlite+aiosqlite:///{tmp_path}/regstack.db"}[request.param]
+    if request.param == "postgres":
+        databases = request.getfixturevalue("postgres_databases")
+        url = databases.migrated()
+        yield url
+        databases.drop(url)
+    else:
+        yield {"memory": "memory://", "sqlite": f"sqlite+aiosqlite:///{tmp_path}/regstack.db"}[request.param]
 
 
 @pytest.fixture

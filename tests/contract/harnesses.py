@@ -12,6 +12,8 @@ from typing import Any
 from regstack.auth.clock import Clock
 from regstack.backends.base import Backend
 from regstack.testing.harness import StatementCount, UrlHarness
+from tests.servers.databases import PostgresDatabases
+from tests.servers.postgres import PostgresServer
 
 
 class SqliteHarness(UrlHarness):
@@ -58,3 +60,28 @@ class SqliteHarness(UrlHarness):
 
     def count_statements(self, backend: Backend) -> Any:
         return self._counting(backend)
+
+
+class PostgresHarness(UrlHarness):
+    """A namespace is a database: a copy of one that was migrated once, on a server of its own."""
+
+    def __init__(self) -> None:
+        self.server = PostgresServer(durable=True, settings=("fsync=off", "full_page_writes=off")).start()
+        super().__init__(self.server.url, "postgres")
+        self._databases = PostgresDatabases(self.server.url)
+
+    async def renew(self) -> None:
+        self._switch_to(self._databases.empty())
+
+    async def fresh(self, clock: Clock) -> None:
+        self._switch_to(self._databases.migrated())
+
+    def _switch_to(self, url: str) -> None:
+        if self._settings is not None:
+            self._databases.drop(self._url)
+        self._url = url
+        self._settings = {"database_url": url}
+
+    def close(self) -> None:
+        self._databases.close()
+        self.server.close()

@@ -15,6 +15,7 @@ HERE = Path(__file__).parent
 BACKENDS = {
     "memory": "regstack.testing.memory.harness:MemoryHarness",
     "sqlite": f"{HERE / 'harnesses.py'}:SqliteHarness",
+    "postgres": f"{HERE / 'harnesses.py'}:PostgresHarness",
 }
 
 

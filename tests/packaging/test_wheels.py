@@ -8,8 +8,11 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from regstack import __version__
 
+PLUGINS = {"regstack-sqlite": "aiosqlite", "regstack-postgres": "asyncpg"}
 DRIVERS = {"sqlalchemy", "alembic", "aiosqlite", "asyncpg", "psycopg", "pymongo", "motor", "beanie"}
 
 
@@ -39,16 +42,32 @@ def test_the_core_wheel_holds_types_templates_static_files_and_migrations(wheels
     assert not [name for name in names if not name.startswith(("regstack/", f"regstack-{__version__}."))]
 
 
-def test_the_plugins_wheel_holds_its_types_and_nothing_of_core(wheels: dict[str, Path]) -> None:
-    names = contents(wheels["regstack-sqlite"])
-    assert {"regstack_sqlite/py.typed", "regstack_sqlite/plugin.py"} <= names
-    assert not [name for name in names if not name.startswith(("regstack_sqlite/", "regstack_sqlite-"))]
+@pytest.mark.parametrize("plugin", PLUGINS)
+def test_a_plugins_wheel_holds_its_types_and_nothing_of_core(plugin: str, wheels: dict[str, Path]) -> None:
+    names, package = contents(wheels[plugin]), plugin.replace("-", "_")
+    assert {f"{package}/py.typed", f"{package}/plugin.py"} <= names
+    assert not [name for name in names if not name.startswith((f"{package}/", f"{package}-"))]
 
 
 def test_the_core_wheel_asks_for_no_database_library(wheels: dict[str, Path]) -> None:
     assert not required(wheels["regstack"]) & DRIVERS
     assert {"fastapi", "pluggy", "pydantic"} <= required(wheels["regstack"])
-    assert {"regstack", "aiosqlite"} <= required(wheels["regstack-sqlite"])
+    for plugin, driver in PLUGINS.items():
+        assert {"regstack", driver} <= required(wheels[plugin])
+
+
+def test_the_postgres_wheel_brings_all_that_its_backend_needs(make_environment: Any) -> None:
+    environment = make_environment("regstack[postgres]")
+    script = (
+        "import regstack\n"
+        "url = 'postgresql://nobody@127.0.0.1:1/none'\n"
+        "config = regstack.RegStackConfig(database_url=url, jwt_secret='k' * 40)\n"
+        "print(regstack.RegStack(config).backend.kind)"
+    )
+    assert environment.python("-W", "error", "-c", script) == "postgres\n"
+    report = json.loads(environment.command("regstack", "doctor", "--list-backends", "--json"))
+    states = {backend["name"]: (backend["state"], backend["distribution"]) for backend in report["backends"]}
+    assert states == {"memory": ("ok", "regstack"), "postgres": ("ok", "regstack-postgres")}
 
 
 def test_the_main_job_runs_from_the_wheels_alone(make_environment: Any) -> None:

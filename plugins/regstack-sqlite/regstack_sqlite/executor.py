@@ -88,8 +88,8 @@ class SqliteExecutor(Executor):
     async def raw_transaction(self) -> AsyncIterator[Transaction]:  # noqa: D102
         connections = self._open
         async with connections.exclusively(_roll_back):
-            writer = await self.repeated(connections.writer, repeatable=True)
-            await self.repeated(lambda: writer.execute("BEGIN IMMEDIATE"), repeatable=True)
+            writer = await connections.writer()
+            await writer.execute("BEGIN IMMEDIATE")
             yield _SqliteTransaction(writer)
             await writer.execute("COMMIT")
 
@@ -101,20 +101,10 @@ class SqliteExecutor(Executor):
         refer to it along; the pragma does nothing inside a transaction, so it comes first. They
         are checked before the commit instead.
         """
-        from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - only to migrate
-
         connections = self._open
         async with connections.exclusively(_roll_back_migration):
             writer = await self.repeated(connections.writer, repeatable=True)
-
-            async def lend() -> aiosqlite.Connection:
-                return writer
-
-            engine = create_async_engine(
-                "sqlite+aiosqlite://", poolclass=StaticPool, pool_reset_on_return=None, async_creator=lend
-            )
-            connection = await engine.connect()
-            try:
+            async with _lent(writer) as connection:
                 await writer.execute("PRAGMA foreign_keys=OFF")
                 await self.repeated(
                     lambda: writer.execute("BEGIN IMMEDIATE"),
@@ -126,9 +116,15 @@ class SqliteExecutor(Executor):
                     raise BackendError("the migration would leave rows that refer to nothing; it was undone")
                 await writer.execute("COMMIT")
                 await writer.execute("PRAGMA foreign_keys=ON")
-            finally:
-                await connection.close()
-                await engine.dispose(close=False)
+
+    @asynccontextmanager
+    async def raw_inspection(self) -> AsyncIterator[AsyncConnection]:  # noqa: D102
+        connections = self._open
+        async with connections.exclusively(_roll_back):
+            writer = await self.repeated(connections.writer, repeatable=True)
+            async with _lent(writer) as connection:
+                yield connection
+                await writer.rollback()
 
     def translate(self, error: Exception) -> BackendError | None:  # noqa: D102
         return meaning_of(getattr(error, "orig", None) or error)
@@ -137,6 +133,25 @@ class SqliteExecutor(Executor):
         connections, self._connections = self._connections, None
         if connections is not None:
             await connections.aclose()
+
+
+@asynccontextmanager
+async def _lent(writer: aiosqlite.Connection) -> AsyncIterator[AsyncConnection]:
+    """Give a connection to SQLAlchemy, which Alembic and the inspection of a schema need."""
+    from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - seldom needed
+
+    async def lend() -> aiosqlite.Connection:
+        return writer
+
+    engine = create_async_engine(
+        "sqlite+aiosqlite://", poolclass=StaticPool, pool_reset_on_return=None, async_creator=lend
+    )
+    connection = await engine.connect()
+    try:
+        yield connection
+    finally:
+        await connection.close()
+        await engine.dispose(close=False)
 
 
 async def _to_the_end(connection: aiosqlite.Connection, running: Awaitable[T]) -> T:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from regstack.backends.base import Backend, PingReport, SchemaReport
 from regstack.backends.sql.attempts import SqlAttempts
 from regstack.backends.sql.blacklist import SqlBlacklist
+from regstack.backends.sql.drift import drift
 from regstack.backends.sql.mfa_codes import SqlMfaCodes
 from regstack.backends.sql.oauth_identities import SqlOAuthIdentities
 from regstack.backends.sql.oauth_states import SqlOAuthStates
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from regstack.auth.clock import Clock
     from regstack.backends.sql.executor import Executor
     from regstack.config.schema import RegStackConfig
+    from regstack.models.finding import Finding
 
 
 class SqlBackend(Backend):
@@ -88,6 +90,16 @@ class SqlBackend(Backend):
 
     async def drop_schema(self) -> None:  # noqa: D102
         await Schema(self.executor, self.tables, self.scripts).drop()
+
+    async def diagnose(self) -> tuple[Finding, ...]:
+        """Look for parts of the schema that somebody took away.
+
+        A schema that was never installed, or is not up to date, is `pending_changes`' to tell.
+        """
+        if await self.pending_changes():
+            return ()
+        async with self.executor.inspection() as connection:
+            return (await connection.run_sync(drift, self.tables),)
 
     async def ping(self) -> PingReport:  # noqa: D102
         start = time.perf_counter()

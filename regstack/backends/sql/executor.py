@@ -3,7 +3,7 @@
 ::
 
     Queries            fetch_one, fetch_all, execute
-    ├── Executor       each statement by itself, in autocommit; and transaction()
+    ├── Executor       each statement by itself, in autocommit; and transact()
     └── Transaction    all or nothing; and lock()
 """
 
@@ -138,7 +138,7 @@ class Executor(Queries):
         return cast("ConflictInsert", maker(table))
 
     def prepare(self, clause: Clause) -> Statement:
-        """Compile a statement; done once, when a repository is made."""
+        """Make a statement of a clause; done once, when a repository is made."""
         return Statement(clause, self.dialect)
 
     async def fetch_rows(self, statement: Statement, arguments: tuple[Any, ...]) -> Sequence[Sequence[Any]]:  # noqa: D102
@@ -151,24 +151,34 @@ class Executor(Queries):
             lambda: self.raw_count(statement, arguments), repeatable=not statement.writes
         )
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        """Run what is inside together or not at all, within one deadline.
+    async def transact(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run a body's statements together or not at all, within one deadline.
 
-        It is committed at the end of the block, and rolled back where the block raises or is
-        cancelled.
+        They are committed when the body returns, and rolled back where it raises or is cancelled.
+        The body runs again, from its beginning, where the transaction met a lock (two may wait for
+        each other) or certainly did not happen; so it must change nothing but the database.
         """
-        try:
-            async with asyncio.timeout(self.timeout), self.raw_transaction() as transaction:
-                yield transaction
-        except Exception as error:  # noqa: BLE001 - raised again, as what it means
-            self._raise(error)
+
+        async def once() -> T:
+            async with self.raw_transaction() as transaction:
+                return await body(transaction)
+
+        return await self.within_deadline(once, repeatable=False)
 
     @asynccontextmanager
     async def migration(self) -> AsyncIterator[AsyncConnection]:
         """Change the schema in one transaction, without a deadline, since tables may be large."""
         try:
             async with self.raw_migration() as connection:
+                yield connection
+        except Exception as error:  # noqa: BLE001 - raised again, as what it means
+            self._raise(error)
+
+    @asynccontextmanager
+    async def inspection(self) -> AsyncIterator[AsyncConnection]:
+        """Look at the schema, within one deadline."""
+        try:
+            async with asyncio.timeout(self.timeout), self.raw_inspection() as connection:
                 yield connection
         except Exception as error:  # noqa: BLE001 - raised again, as what it means
             self._raise(error)
@@ -296,6 +306,13 @@ class Executor(Queries):
 
         It waits for those at most `MIGRATION_PATIENCE_SECONDS`; the driver's errors may escape.
         """
+
+    def raw_inspection(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Open a connection that only reads the schema; the driver's errors may escape.
+
+        Override it where that needs no lock.
+        """
+        return self.raw_migration()
 
     @abstractmethod
     async def aclose(self) -> None:

@@ -51,8 +51,9 @@ class ExpiringRepository(Repository):
             .where(table.c.expires_at <= until)
             .limit(bindparam("batch"))
             .with_for_update(skip_locked=True)
+            .cte("oldest")  # run once: a planner may run a subquery again, and then it locks further rows
         )
-        chosen = key[0].in_(oldest) if len(key) == 1 else tuple_(*key).in_(oldest)
+        chosen = (key[0] if len(key) == 1 else tuple_(*key)).in_(select(*oldest.c))
         self._purge = db.prepare(delete(table).where(chosen, table.c.expires_at <= until))
 
     async def purge_expired(

@@ -1,4 +1,4 @@
-"""A statement, compiled once for one dialect."""
+"""A statement, compiled once for one dialect, at its first use."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ class Arguments(tuple[Any, ...]):
 class Statement:
     """SQL text, the way from named parameters to the driver's arguments, and back from its rows.
 
+    It is compiled when it is first used: a backend has some sixty, and a process that starts, or a
+    command that looks at the schema alone, needs few of them.
+
     Args:
         clause: a Core statement whose parameters are `bindparam`s.
         dialect: one with positional parameters.
@@ -35,12 +38,24 @@ class Statement:
         writes: it may change rows.
     """
 
-    __slots__ = ("_arguments", "_converters", "sql", "writes")
+    __slots__ = ("_arguments", "_clause", "_converters", "_dialect", "sql", "writes")
 
     def __init__(self, clause: Clause, dialect: Dialect) -> None:
-        compiled = clause.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-        self.sql = compiled.string
+        self._clause = clause
+        self._dialect = dialect
         self.writes = not clause.is_select
+
+    def __getattr__(self, name: str) -> Any:
+        """Compile, where one of the slots that compiling fills is read for the first time."""
+        if name not in {"sql", "_arguments", "_converters"}:
+            raise AttributeError(name)
+        self._compile()
+        return getattr(self, name)
+
+    def _compile(self) -> None:
+        dialect = self._dialect
+        compiled = self._clause.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+        self.sql = compiled.string
         arguments: list[tuple[str | None, Any, Callable[[Any], Any] | None]] = []
         for name in compiled.positiontup or ():
             parameter = compiled.binds[name]
@@ -51,9 +66,9 @@ class Statement:
                 value = parameter.effective_value
                 arguments.append((None, value if process is None else process(value), None))
         self._arguments = tuple(arguments)
-        columns = clause.exported_columns
         converters = [
-            _implementation(column.type, dialect).result_processor(dialect, None) for column in columns
+            _implementation(column.type, dialect).result_processor(dialect, None)
+            for column in self._clause.exported_columns
         ]
         self._converters = [(at, convert) for at, convert in enumerate(converters) if convert is not None]
 

@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import String, bindparam, cast, func, select
 
 from regstack.backends.sql.user_rows import UserRows
+from regstack.models.ids import is_id
 from regstack.models.text import search_key
 from regstack.models.user import User
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 _LAST_CHARACTER = "\U0010ffff"
 
-_Shape = tuple[bool, bool, bool, bool | None, bool | None, bool | None]
+_Place = Literal["", "id", "text"]
+_Shape = tuple[bool, bool, _Place, bool | None, bool | None, bool | None]
 
 
 class UserPaging(UserRows):
@@ -45,7 +47,7 @@ class UserPaging(UserRows):
         is_verified: bool | None = None,
     ) -> int:
         prefix = search_key(search) if search else ""
-        statement = self._statement((True, prefix != "", False, is_active, is_superuser, is_verified))
+        statement = self._statement((True, prefix != "", "", is_active, is_superuser, is_verified))
         row = await self._db.fetch_one(statement, low=prefix, high=prefix + _LAST_CHARACTER)
         return int(row[0]) if row is not None else 0
 
@@ -61,7 +63,8 @@ class UserPaging(UserRows):
         is_verified: bool | None = None,
     ) -> list[User]:
         prefix = search_key(search) if search else ""
-        shape = (False, prefix != "", after is not None, is_active, is_superuser, is_verified)
+        place: _Place = "" if after is None else "id" if is_id(after) else "text"
+        shape = (False, prefix != "", place, is_active, is_superuser, is_verified)
         rows = await self._db.fetch_all(
             self._statement(shape),
             low=prefix,
@@ -82,7 +85,7 @@ class UserPaging(UserRows):
         self,
         counts: bool,
         searches: bool,
-        continues: bool,
+        continues: _Place,
         *flags: bool | None,
     ) -> Statement:
         c = self._users.c
@@ -100,8 +103,10 @@ class UserPaging(UserRows):
         if found is not None:
             page = page.join_from(found, self._users, found.c.id == c.id)
             place = found.c.id
-        if continues:
+        if continues == "id":
             page = page.where(place > bindparam("last"))
+        elif continues == "text":  # no id, so an id's own type would not take it
+            page = page.where(cast(place, String) > bindparam("last", type_=c.email_key.type))
         page = page.order_by(place)
         return self._db.prepare(page.limit(bindparam("most")).offset(bindparam("skipped")))
 

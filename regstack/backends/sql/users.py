@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     Boolean,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from regstack.auth.clock import Clock
-    from regstack.backends.sql.executor import Executor
+    from regstack.backends.sql.executor import Executor, Transaction
     from regstack.backends.sql.tables import Tables
 
 _SUPERUSERS = "superusers"
@@ -57,6 +57,12 @@ class SqlUsers(UserCredentials, UserPaging):
         self._insert = self._db.prepare(insert(self._users).values(values).returning(*self._columns))
         self._insert_if_free = self._db.prepare(
             self._db.insert(self._users).values(values).on_conflict_do_nothing().returning(*self._columns)
+        )
+        self._lock_account = self._db.prepare(
+            select(self._users.c.id)
+            .join(pending, pending.c.user_id == self._users.c.id)
+            .where(pending.c.token_hash == bindparam("token"))
+            .with_for_update(of=self._users)
         )
         self._take_pending = self._db.prepare(
             delete(pending)
@@ -161,7 +167,10 @@ class SqlUsers(UserCredentials, UserPaging):
 
     async def create_from_pending(self, token_hash: str, now: datetime) -> User | None:
         at = instant(now)
-        async with self._db.transaction() as transaction:
+
+        async def create(transaction: Transaction) -> list[Any] | None:
+            # The account before the registration, as `delete` takes them: else the two wait for each other.
+            await transaction.fetch_one(self._lock_account, token=token_hash)
             taken = await transaction.fetch_one(self._take_pending, token=token_hash, at=at)
             if taken is None:
                 return None
@@ -183,7 +192,12 @@ class SqlUsers(UserCredentials, UserPaging):
             if row is None:
                 values = given_values(user) | {"new_full_name_key": search_key(user.full_name or "")}
                 row = await transaction.fetch_one(self._insert_if_free, **values)
+            return row or []
+
+        row = await self._db.transact(create)
         if row is None:
+            return None
+        if not row:  # raised here, since the registration is used up all the same
             raise UserAlreadyExistsError
         return User(*row)
 
@@ -242,15 +256,19 @@ class SqlUsers(UserCredentials, UserPaging):
         if is_active is not False and is_superuser is not False:
             return await self._user(self._set_flags, **values)
         guarded = self._disable if is_active is False else self._demote
-        async with self._db.transaction() as transaction:
+
+        async def change(transaction: Transaction) -> list[Any] | None:
             await transaction.lock(_SUPERUSERS)
             row = await transaction.fetch_one(guarded, **values)
             if row is None and await transaction.fetch_one(self._by_id, user=user_id) is not None:
                 raise LastSuperuserError
+            return row
+
+        row = await self._db.transact(change)
         return User(*row) if row is not None else None
 
     async def delete(self, user_id: str, *, token_version: int | None = None) -> bool:
-        async with self._db.transaction() as transaction:
+        async def erase(transaction: Transaction) -> bool:
             await transaction.lock(_SUPERUSERS)
             if await transaction.execute(self._delete, user=user_id, version=token_version) > 0:
                 await transaction.execute(self._delete_pending, user=user_id)
@@ -258,4 +276,6 @@ class SqlUsers(UserCredentials, UserPaging):
             row = await transaction.fetch_one(self._by_id, user=user_id)
             if row is not None and token_version in {None, User(*row).token_version}:
                 raise LastSuperuserError
-        return False
+            return False
+
+        return await self._db.transact(erase)
