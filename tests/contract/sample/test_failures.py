@@ -166,18 +166,19 @@ async def test_a_server_that_hangs_costs_no_more_than_the_deadline(
 ) -> None:
     backend = opened(server.url, db_timeout_seconds=0.3)
     user = await backend.users.create(make.user())
-    server.pause()
     loop = asyncio.get_running_loop()
     for call in (
         backend.ping,
         lambda: backend.users.get_by_id(user.id),
         lambda: backend.users.set_password(user.id, "new"),
     ):
+        await backend.ping()  # so that a connection is open
+        server.pause()
         begun = loop.time()
         with pytest.raises(BackendTimeout):
             await call()
         assert loop.time() - begun < 2
-    server.resume()
+        server.resume()
     found = await backend.users.get_by_id(user.id)
     assert found is not None
 
