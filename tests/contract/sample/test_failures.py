@@ -166,18 +166,19 @@ async def test_a_server_that_hangs_costs_no_more_than_the_deadline(
 ) -> None:
     backend = opened(server.url, db_timeout_seconds=0.3)
     user = await backend.users.create(make.user())
-    server.pause()
     loop = asyncio.get_running_loop()
     for call in (
         backend.ping,
         lambda: backend.users.get_by_id(user.id),
         lambda: backend.users.set_password(user.id, "new"),
     ):
+        await backend.ping()  # so that a connection is open
+        server.pause()
         begun = loop.time()
         with pytest.raises(BackendTimeout):
             await call()
         assert loop.time() - begun < 2
-    server.resume()
+        server.resume()
     found = await backend.users.get_by_id(user.id)
     assert found is not None
 
@@ -204,6 +205,7 @@ async def test_an_answer_that_nobody_waits_for_any_more_never_answers_another_co
     backend = opened(server.url, db_pool_size=1)
     cancelled, other = await backend.users.create(make.user()), await backend.users.create(make.user())
     for _ in range(10):
+        await backend.ping()  # so that a connection is open
         server.pause()
         async with sending() as sent:
             task = asyncio.create_task(backend.users.get_by_id(cancelled.id))
@@ -213,6 +215,46 @@ async def test_an_answer_that_nobody_waits_for_any_more_never_answers_another_co
             await task
         server.resume()
         assert await backend.users.get_by_id(other.id) == other
+
+
+async def test_a_write_that_is_cancelled_is_settled_when_its_task_ends(
+    server: RedisServer, opened: Open, make: Builder
+) -> None:
+    backend, other = opened(server.url, db_pool_size=1), opened(server.url)
+    user = await backend.users.create(make.user())
+    for version in range(1, 11):
+        await backend.ping()  # so that a connection is open
+        server.pause()
+        async with sending() as sent:
+            task = asyncio.create_task(backend.users.set_password(user.id, f"new {version}"))
+            await wait(sent)
+        task.cancel()
+        # It must not end while the server has not run what it was sent.
+        assert not (await asyncio.wait([task], timeout=0.02))[0]
+        server.resume()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        found = await other.users.get_by_id(user.id)
+        assert found is not None
+        assert (found.hashed_password, found.token_version) == (f"new {version}", version)
+
+
+async def test_a_write_that_is_cancelled_waits_no_longer_than_the_deadline(
+    server: RedisServer, opened: Open, make: Builder
+) -> None:
+    backend = opened(server.url, db_pool_size=1, db_timeout_seconds=0.3)
+    user = await backend.users.create(make.user())
+    server.pause()
+    async with sending() as sent:
+        task = asyncio.create_task(backend.users.set_password(user.id, "new"))
+        await wait(sent)
+    begun = asyncio.get_running_loop().time()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert asyncio.get_running_loop().time() - begun < 2
+    server.resume()
+    assert await backend.users.get_by_id(user.id) is not None
 
 
 async def test_tasks_that_wait_for_a_connection_can_be_cancelled_without_losing_it(

@@ -15,6 +15,8 @@ from regstack_redis_sample.connections import Connections
 from regstack_redis_sample.errors import meaning_of, word_of
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from regstack.config.schema import RegStackConfig
     from regstack_redis_sample.script import Script
 
@@ -73,14 +75,15 @@ class Server:
             await connections.aclose()
 
     async def _answer(self, command: tuple[Any, ...], script: Script | None, *, writes: bool) -> Any:
+        until = asyncio.get_running_loop().time() + self._timeout
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout_at(until):
                 try:
-                    return await self._exchange(command, script, writes=writes)
+                    return await self._exchange(command, script, until if writes else None)
                 except BackendUnavailable:
                     if writes:
                         raise
-                return await self._exchange(command, script, writes=False)
+                return await self._exchange(command, script, None)
         except TimeoutError as error:
             raise BackendTimeout(
                 f"Redis did not answer for {self._timeout:g} s (db_timeout_seconds)"
@@ -88,29 +91,34 @@ class Server:
         except UnicodeEncodeError:
             raise InvalidText from None
 
-    async def _exchange(self, command: tuple[Any, ...], script: Script | None, *, writes: bool) -> Any:
+    async def _exchange(
+        self, command: tuple[Any, ...], script: Script | None, settled_until: float | None
+    ) -> Any:
+        """Send a command once; one that writes is given the time until which it must be settled."""
         sent = False
         try:
             async with self._here().lend() as connection:
                 sent = True
-                try:
-                    return await self._ask(connection, command)
-                except NoScriptError:
-                    if script is None:
-                        raise
-                    # Nothing was run. EVAL runs the script, and the server knows it from then on.
-                    return await self._ask(connection, ("EVAL", script.source, *command[2:]))
-                except RedisError as error:
-                    if word_of(error) == "READONLY":
-                        # After a failover, the same name may stand for another server.
-                        await connection.disconnect(nowait=True)
-                    raise
+                asking = self._ask(connection, command, script)
+                return await (asking if settled_until is None else _settled(asking, settled_until))
         except (RedisError, OSError) as error:
-            raise meaning_of(error, maybe_written=sent and writes) from error
+            raise meaning_of(error, maybe_written=sent and settled_until is not None) from error
 
-    async def _ask(self, connection: Any, command: tuple[Any, ...]) -> Any:
-        await connection.send_command(*command)
-        return await connection.read_response()
+    async def _ask(self, connection: Any, command: tuple[Any, ...], script: Script | None) -> Any:
+        try:
+            await connection.send_command(*command)
+            return await connection.read_response()
+        except NoScriptError:
+            if script is None:
+                raise
+            # Nothing was run. EVAL runs the script, and the server knows it from then on.
+            await connection.send_command("EVAL", script.source, *command[2:])
+            return await connection.read_response()
+        except RedisError as error:
+            if word_of(error) == "READONLY":
+                # After a failover, the same name may stand for another server.
+                await connection.disconnect(nowait=True)
+            raise
 
     def _here(self) -> Connections:
         # A connection belongs to the event loop in which it was opened.
@@ -122,3 +130,24 @@ class Server:
                 self._maker.make_connection, self._size, self._connect_timeout
             )
         return self._connections[loop]
+
+
+async def _settled(asking: Coroutine[Any, Any, Any], until: float) -> Any:
+    """Wait for an answer, and after a cancellation too, until the deadline.
+
+    The server runs what it was sent, even where nobody waits for it any more. A caller that was
+    cancelled and looks next must find a state that stays.
+    """
+    task = asyncio.ensure_future(asking)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=max(0, until - asyncio.get_running_loop().time()))
+        raise
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])
+        if not task.cancelled():
+            # Seen, so that asyncio does not complain of it where the cancellation is raised instead.
+            task.exception()
