@@ -94,9 +94,9 @@ class PostgresHarness(UrlHarness):
 
         async def take_and_log() -> Any:
             connection = await take()
-            if connection._con not in logged:
-                connection._con.add_query_logger(log)
-                logged.add(connection._con)
+            if connection not in logged:
+                connection.add_query_logger(log)
+                logged.add(connection)
             return connection
 
         def log(record: Any) -> None:
