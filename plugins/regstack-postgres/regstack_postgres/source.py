@@ -186,7 +186,12 @@ class PoolSource(Source):
             left = until - asyncio.get_running_loop().time()
             try:
                 connection = await self._connect_to(host, max(0.0, left) / (len(hosts) - at), arguments)
-            except (OSError, asyncpg.PostgresError, asyncpg.InternalClientError) as error:
+            except (
+                OSError,
+                asyncpg.PostgresError,
+                asyncpg.InterfaceError,
+                asyncpg.InternalClientError,
+            ) as error:
                 last = _worse(last, error)
                 continue
             if at:

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from regstack.auth.clock import FrozenClock
 from regstack.config.schema import RegStackConfig
-from regstack.models.pending import PendingRegistration
 from regstack.models.ids import new_id
+from regstack.models.pending import PendingRegistration
 from regstack.models.user import User
 from regstack_postgres.backend import PostgresBackend
 
@@ -117,8 +117,8 @@ async def test_a_cancelled_transaction_happened_as_a_whole_or_not_at_all(
 ) -> None:
     backend, prepare = store
     await backend.users.create(make_user(is_superuser=True))
+    now = clock.now()
     for at in range(1, MOST_STEPS):
-        now = clock.now()
         pending = PendingRegistration(
             f"token{at}",
             new_id(clock),

@@ -30,7 +30,7 @@ SESSIONS = (
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(20):
-        while not await condition():
+        while not await condition():  # noqa: ASYNC110 - the server knows no Event
             await asyncio.sleep(0)
 
 
