@@ -24,6 +24,7 @@ CLEAN_UP_SECONDS = 0.5
 """How long a connection may take to become clean again; then it is closed instead."""
 
 _TURNS = 6
+_REFUSALS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,12 +187,7 @@ class PoolSource(Source):
             left = until - asyncio.get_running_loop().time()
             try:
                 connection = await self._connect_to(host, max(0.0, left) / (len(hosts) - at), arguments)
-            except (
-                OSError,
-                asyncpg.PostgresError,
-                asyncpg.InterfaceError,
-                asyncpg.InternalClientError,
-            ) as error:
+            except _REFUSALS as error:
                 last = _worse(last, error)
                 continue
             if at:

@@ -140,8 +140,8 @@ async def test_the_plans_hold_on_tables_of_some_size(open_backend: OpenBackend) 
     connection = await backend.executor._source.acquire()
     await connection.execute(
         """
-        INSERT INTO regstack_users (id, email, email_key, is_active, is_verified, is_superuser, is_mfa_enabled,
-            token_version, created_at, updated_at, full_name_key)
+        INSERT INTO regstack_users (id, email, email_key, is_active, is_verified, is_superuser,
+            is_mfa_enabled, token_version, created_at, updated_at, full_name_key)
         SELECT gen_random_uuid(), n || '@x', n || '@x', true, true, false, false, 0, now(), now(), 'name' || n
             FROM generate_series(1, 20000) AS n;
         INSERT INTO regstack_blacklist SELECT 'jti' || n, now() FROM generate_series(1, 20000) AS n;
