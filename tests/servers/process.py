@@ -123,8 +123,19 @@ class Server(ABC):
 
 def signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
     """Send a signal to a process and its children, where any of them lives."""
+    children = children_of(process.pid)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, number)
+    for child in children:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, number)
+
+
+def children_of(pid: int) -> list[int]:
+    """Give the processes that a process started; PostgreSQL's leave its group."""
+    listed = subprocess.run(["ps", "-axo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    pairs = (line.split() for line in listed.splitlines())
+    return [int(child) for child, parent in pairs if parent == str(pid)]
 
 
 def free_port() -> int:

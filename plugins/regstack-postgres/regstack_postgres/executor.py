@@ -80,7 +80,7 @@ class PostgresExecutor(Executor):
         try:
             await connection.execute(_BEGIN)
             yield connection
-            committing = True
+            committing = not connection.is_closed()  # else COMMIT is not sent
             if await connection.execute("COMMIT") != "COMMIT":
                 raise BackendError("the server undid the transaction; its log says why")
         except BaseException as error:

@@ -24,6 +24,7 @@ CLEAN_UP_SECONDS = 0.5
 """How long a connection may take to become clean again; then it is closed instead."""
 
 _TURNS = 6
+_REFUSALS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,7 @@ class PoolSource(Source):
             for name, value in limits.items()
             if statement_cache_size and name not in address.options
         }
+        self._lent: dict[Any, Any] = {}
         self._pool: asyncpg.Pool | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -170,7 +172,11 @@ class PoolSource(Source):
 
     async def _take(self) -> Any:
         pool = self._pool if self._loop is asyncio.get_running_loop() else None
-        return await (pool or await self._opened()).acquire()
+        proxy = await (pool or await self._opened()).acquire()
+        # The proxy forgets its connection, and answers nothing, as soon as that breaks off.
+        connection = proxy._con  # noqa: SLF001
+        self._lent[connection] = proxy
+        return connection
 
     async def _connect(self, *_none: object, **arguments: Any) -> Any:
         """Open a connection to the first host that takes writes, the last one that did before all."""
@@ -181,7 +187,7 @@ class PoolSource(Source):
             left = until - asyncio.get_running_loop().time()
             try:
                 connection = await self._connect_to(host, max(0.0, left) / (len(hosts) - at), arguments)
-            except (OSError, asyncpg.PostgresError, asyncpg.InternalClientError) as error:
+            except _REFUSALS as error:
                 last = _worse(last, error)
                 continue
             if at:
@@ -224,7 +230,8 @@ class PoolSource(Source):
         return known or BackendUnavailable()
 
     async def give_back(self, connection: Any) -> None:  # noqa: D102
-        await connection._holder._pool.release(connection, timeout=CLEAN_UP_SECONDS)  # noqa: SLF001
+        proxy = self._lent.pop(connection)
+        await proxy._holder._pool.release(proxy, timeout=CLEAN_UP_SECONDS)  # noqa: SLF001
 
     async def expire(self) -> None:  # noqa: D102
         if self._pool is not None:
@@ -248,6 +255,7 @@ class PoolSource(Source):
     def _leave(self) -> None:
         """End the pool of another event loop, which is closed or belongs to another thread."""
         pool, loop, self._pool = self._pool, self._loop, None
+        self._lent.clear()
         if pool is None or loop is None:
             return
         if loop.is_running():

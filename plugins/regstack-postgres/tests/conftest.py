@@ -1,0 +1,164 @@
+"""Backends over a database of the test's own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from regstack.auth.clock import FrozenClock
+from regstack.config.schema import RegStackConfig
+from regstack.models.ids import new_id
+from regstack.models.user import User
+from regstack_postgres.backend import PostgresBackend
+from tests.servers.databases import PostgresDatabases
+from tests.servers.postgres import PostgresServer
+
+WORKER = Path(__file__).with_name("worker.py")
+DEADLINE_SECONDS = 60
+
+OpenBackend = Callable[..., PostgresBackend]
+MakeUser = Callable[..., User]
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    return FrozenClock(datetime(2026, 5, 4, 12, 0, tzinfo=UTC))
+
+
+@pytest.fixture
+def empty_url(postgres_databases: PostgresDatabases) -> Iterator[str]:
+    """A database without tables."""
+    url = postgres_databases.empty()
+    yield url
+    postgres_databases.drop(url)
+
+
+@pytest.fixture
+def url(postgres_databases: PostgresDatabases) -> Iterator[str]:
+    """A database with the schema."""
+    url = postgres_databases.migrated()
+    yield url
+    postgres_databases.drop(url)
+
+
+@pytest.fixture
+async def build(clock: FrozenClock) -> AsyncIterator[OpenBackend]:
+    """Build backends from settings; they are closed after the test."""
+    opened: list[PostgresBackend] = []
+
+    def build(**settings: Any) -> PostgresBackend:
+        opened.append(PostgresBackend(config=RegStackConfig(**settings), clock=clock))
+        return opened[-1]
+
+    yield build
+    for backend in opened:
+        await backend.aclose()
+
+
+@pytest.fixture
+def open_backend(build: OpenBackend, url: str) -> OpenBackend:
+    """Build backends over the test's database, unless `database_url` says otherwise."""
+    return lambda **settings: build(**({"database_url": url} | settings))
+
+
+@pytest.fixture
+def backend(open_backend: OpenBackend) -> PostgresBackend:
+    return open_backend()
+
+
+@pytest.fixture
+def make_user(clock: FrozenClock) -> MakeUser:
+    numbers = count(1)
+
+    def make(**fields: Any) -> User:
+        clock.advance(timedelta(milliseconds=1))
+        address = fields.pop("email", f"user{next(numbers)}@example.com")
+        values = {"email_key": address, "hashed_password": "$hash", "now": clock.now()} | fields
+        return User.new(id=new_id(clock), email=address, **values)
+
+    return make
+
+
+@pytest.fixture
+def server() -> Iterator[PostgresServer]:
+    """A server of the test's own, which may be killed; what it acknowledged survives."""
+    with PostgresServer(durable=True) as server:
+        yield server
+
+
+@pytest.fixture
+async def on_server(server: PostgresServer, build: OpenBackend) -> PostgresBackend:
+    """A backend on the test's own server, with the schema, and quick to give up."""
+    backend = build(
+        database_url=server.url, db_timeout_seconds=1.0, db_connect_timeout_seconds=0.5, db_pool_size=3
+    )
+    await backend.install_schema()
+    return backend
+
+
+@pytest.fixture
+async def administer(url: str) -> AsyncIterator[Callable[..., Awaitable[Any]]]:
+    """Ask the test's database something, on a connection apart."""
+    connection = await asyncpg.connect(url)
+    yield connection.fetchval
+    await connection.close(timeout=5)
+
+
+class Process:
+    """`worker.py` in a process of its own."""
+
+    def __init__(self, command: str, url: str, *arguments: str) -> None:
+        self._popen = subprocess.Popen(
+            [sys.executable, "-W", "error", str(WORKER), command, url, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def await_ready(self) -> None:
+        assert self._popen.stdout is not None
+        if self._popen.stdout.readline() != "ready\n":
+            raise AssertionError(self._popen.communicate(timeout=DEADLINE_SECONDS)[1])
+
+    def begin(self) -> None:
+        assert self._popen.stdin is not None
+        self._popen.stdin.write("\n")
+        self._popen.stdin.flush()
+
+    def end(self) -> list[str]:
+        """Wait for its end; give the lines that were not read yet."""
+        output, errors = self._popen.communicate(timeout=DEADLINE_SECONDS)
+        assert self._popen.returncode == 0, errors
+        return output.splitlines()
+
+    def stop(self) -> None:
+        if self._popen.poll() is None:
+            self._popen.kill()
+            self._popen.communicate(timeout=DEADLINE_SECONDS)
+
+
+@pytest.fixture
+def run_together() -> Iterator[Callable[..., list[list[str]]]]:
+    """Run a command in several processes that begin at once; give the lines that each printed."""
+    started: list[Process] = []
+
+    def run(number: int, command: str, url: str, *arguments: str) -> list[list[str]]:
+        started.extend(Process(command, url, *arguments) for _ in range(number))
+        for process in started:
+            process.await_ready()
+        for process in started:
+            process.begin()
+        return [process.end() for process in started]
+
+    yield run
+    for process in started:
+        process.stop()

@@ -1,0 +1,174 @@
+"""Tasks that are cancelled at every await."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from regstack.auth.clock import FrozenClock
+from regstack.config.schema import RegStackConfig
+from regstack.models.ids import new_id
+from regstack.models.pending import PendingRegistration
+from regstack.models.user import User
+from regstack_postgres.backend import PostgresBackend
+
+pytestmark = pytest.mark.anyio
+
+MOST_STEPS = 80
+
+
+class Interrupted:
+    """An awaitable that cancels its task at the k-th suspension of another one, and once more if asked."""
+
+    def __init__(self, work: Awaitable[Any], at: int, *, twice: bool) -> None:
+        self.work = work
+        self.at = {at, at + 1} if twice else {at}
+        self.suspensions = 0
+
+    def __await__(self) -> Any:
+        inner = self.work.__await__()
+        value, error = None, None
+        while True:
+            try:
+                waited = inner.send(value) if error is None else inner.throw(error)
+            except StopIteration as end:
+                return end.value
+            self.suspensions += 1
+            if self.suspensions in self.at:
+                task = asyncio.current_task()
+                assert task is not None
+                asyncio.get_running_loop().call_soon(task.cancel)
+            value, error = None, None
+            try:
+                value = yield waited
+            except BaseException as thrown:  # noqa: BLE001 - passed on
+                error = thrown
+
+
+@pytest.fixture(params=["pool", "new connections", "engine"])
+async def store(
+    request: pytest.FixtureRequest, url: str, clock: FrozenClock, build: Callable[..., PostgresBackend]
+) -> Any:
+    """A backend that may have two connections, and what to do before each operation."""
+    if request.param != "engine":
+        # Without TLS: a cancelled request for it leaves a future behind in the driver, which complains.
+        backend = build(database_url=f"{url}?sslmode=disable", db_pool_size=2)
+
+        async def prepare() -> None:
+            if request.param == "new connections":
+                await backend.executor._source.expire()
+
+        yield backend, prepare
+        return
+    engine = create_async_engine(
+        url.replace("postgresql:", "postgresql+asyncpg:"), pool_size=2, max_overflow=0
+    )
+
+    async def nothing() -> None: ...
+
+    yield PostgresBackend.from_engine(engine, config=RegStackConfig(), clock=clock), nothing
+    assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+    await engine.dispose()
+
+
+async def interrupt(operation: Callable[[], Awaitable[Any]], at: int, *, twice: bool = False) -> bool:
+    """Run an operation, cancelled at its k-th suspension; True where it got that far."""
+    interrupted = Interrupted(operation(), at, twice=twice)
+
+    async def run() -> Any:
+        return await interrupted
+
+    (answer,) = await asyncio.gather(asyncio.create_task(run()), return_exceptions=True)
+    assert not isinstance(answer, BaseException) or isinstance(answer, asyncio.CancelledError), answer
+    return interrupted.suspensions >= at
+
+
+@pytest.mark.parametrize("twice", [False, True], ids=["once", "twice"])
+async def test_a_cancelled_statement_happened_or_not(
+    store: Any, make_user: Callable[..., User], twice: bool
+) -> None:
+    backend, prepare = store
+    user = await backend.users.create(make_user())
+    for at in range(1, MOST_STEPS):
+        before = await backend.users.get_by_id(user.id)
+        await prepare()
+        reached = await interrupt(
+            lambda at=at: backend.users.set_password(user.id, f"hash{at}"),
+            at,
+            twice=twice,  # type: ignore[misc]
+        )
+        # One after the other, on all connections: what a server still runs is over then.
+        now = (await asyncio.gather(*(backend.users.get_by_id(user.id) for _ in range(3))))[-1]
+        after = (f"hash{at}", before.token_version + 1)
+        assert now == before or (now.hashed_password, now.token_version) == after
+        if not reached:
+            return
+    raise AssertionError("more suspensions than were expected")
+
+
+@pytest.mark.parametrize("twice", [False, True], ids=["once", "twice"])
+async def test_a_cancelled_transaction_happened_as_a_whole_or_not_at_all(
+    store: Any, make_user: Callable[..., User], clock: FrozenClock, twice: bool
+) -> None:
+    backend, prepare = store
+    await backend.users.create(make_user(is_superuser=True))
+    now = clock.now()
+    for at in range(1, MOST_STEPS):
+        pending = PendingRegistration(
+            f"token{at}",
+            new_id(clock),
+            "a@b.example",
+            f"{at}@b.example",
+            None,
+            None,
+            now,
+            now + timedelta(hours=1),
+        )
+        await backend.pending.put(pending)
+        await prepare()
+        reached = await interrupt(
+            lambda at=at: backend.users.create_from_pending(f"token{at}", now),
+            at,
+            twice=twice,  # type: ignore[misc]
+        )
+        await asyncio.gather(*(backend.users.count() for _ in range(3)))
+        waits = await backend.pending.find_by_token_hash(f"token{at}")
+        user = await backend.users.get_by_id(pending.user_id)
+        assert (waits is None) == (user is not None)
+        if not reached:
+            return
+    raise AssertionError("more suspensions than were expected")
+
+
+async def test_cancelled_readers_and_writers_leave_the_connections_usable(
+    store: Any, make_user: Callable[..., User]
+) -> None:
+    backend, _ = store
+    users = [await backend.users.create(make_user()) for _ in range(6)]
+    for steps in range(30):
+        tasks = [
+            asyncio.create_task(operation)
+            for user in users
+            for operation in (
+                backend.users.get_by_id(user.id),
+                backend.users.record_login(user.id, user.created_at),
+                backend.users.set_flags(user.id, is_superuser=False),
+            )
+        ]
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        for task in tasks[::2]:
+            task.cancel()
+        answers = await asyncio.gather(*tasks, return_exceptions=True)
+        wrong = [
+            answer
+            for answer in answers
+            if isinstance(answer, BaseException) and not isinstance(answer, asyncio.CancelledError)
+        ]
+        assert wrong == []
+    assert await backend.users.count() == 6

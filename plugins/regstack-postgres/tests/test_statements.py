@@ -1,0 +1,182 @@
+"""What goes to PostgreSQL, and how it finds the rows."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from regstack.backends.sql.statement import Statement
+from regstack.models.ids import new_id
+from regstack.models.mfa_code import MfaCode, MfaKind
+from regstack.models.user import User
+from regstack_postgres.backend import PostgresBackend
+from tests.servers.wire import Wire
+
+pytestmark = pytest.mark.anyio
+
+OpenBackend = Callable[..., PostgresBackend]
+MakeUser = Callable[..., User]
+
+HOUR = timedelta(hours=1)
+
+
+def hot_operations(backend: PostgresBackend, user: User) -> dict[str, Callable[[], Any]]:
+    now = backend.clock.now()
+    return {
+        "get_token_subject": lambda: backend.users.get_token_subject(user.id, jti="jti"),
+        "get_by_id": lambda: backend.users.get_by_id(user.id),
+        "get_by_email": lambda: backend.users.get_by_email(user.email_key),
+        "find_login_subject": lambda: backend.users.find_login_subject(user.email_key),
+        "record_login": lambda: backend.users.record_login(user.id, now),
+        "set_password": lambda: backend.users.set_password(user.id, "new"),
+        "put_reset_token": lambda: backend.users.put_reset_token(user.id, "cd", now + HOUR),
+        "reset_password": lambda: backend.users.reset_password("cd", "newer", now),
+        "set_flags": lambda: backend.users.set_flags(user.id, is_verified=True),
+        "is_revoked": lambda: backend.blacklist.is_revoked("jti"),
+        "revoke": lambda: backend.blacklist.revoke("jti", now + HOUR),
+        "claim": lambda: backend.attempts.claim("key", limit=3, window=HOUR, now=now),
+        "clear": lambda: backend.attempts.clear("key"),
+        "put": lambda: backend.mfa_codes.put(MfaCode(user.id, MfaKind.LOGIN, "ab", None, 3, now, now + HOUR)),
+        "verify": lambda: backend.mfa_codes.verify(user.id, MfaKind.LOGIN, "ab", now),
+        "find_by_subject": lambda: backend.oauth_identities.find_by_subject("issuer", "subject"),
+        "consume": lambda: backend.pending.consume("ef", now),
+    }
+
+
+async def test_hot_operations_are_one_exchange_on_the_wire(
+    url: str, build: OpenBackend, make_user: MakeUser
+) -> None:
+    async with Wire.to(url) as wire:
+        backend = build(database_url=f"{wire.url}?sslmode=disable", db_pool_size=1)
+        user = await backend.users.create(make_user())
+        operations = hot_operations(backend, user)
+        for operation in operations.values():
+            await operation()
+        for name, operation in operations.items():
+            wire.sent.clear()
+            await operation()
+            # Bind, Execute, Sync; in one piece.
+            assert wire.sent == [b"BES"], name
+        wire.sent.clear()
+        await backend.users.set_flags(user.id, is_active=False)
+        assert wire.sent[0] == wire.sent[-1] == b"Q"
+        wire.sent.clear()
+        await backend.users.set_flags(user.id, is_active=False)
+        assert wire.sent == [b"Q", b"BES", b"BES", b"Q"]
+        await backend.aclose()
+
+
+def statements_of(backend: PostgresBackend) -> Iterator[tuple[str, Statement]]:
+    """All statements that the repositories hold."""
+    for name in (
+        "users",
+        "pending",
+        "blacklist",
+        "attempts",
+        "mfa_codes",
+        "oauth_identities",
+        "oauth_states",
+    ):
+        for attribute, value in vars(getattr(backend, name)).items():
+            if isinstance(value, Statement):
+                yield f"{name}.{attribute}", value
+    for (counts, searches, continues, *flags), value in backend.users._shapes.items():  # type: ignore[attr-defined]
+        yield f"users.{'count' if counts else 'page'} of {(searches, continues, *flags)}", value
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from nodes(inner)
+
+
+async def explained(connection: Any, statement: Statement, arguments: list[str]) -> list[dict[str, Any]]:
+    """Give the nodes of a statement's plan."""
+    await connection.execute(f"PREPARE explained AS {statement.sql}")
+    given = f"({', '.join(arguments)})" if arguments else ""
+    plan = json.loads(await connection.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE explained{given}"))
+    await connection.execute("DEALLOCATE explained")
+    return list(nodes(plan[0]["Plan"]))
+
+
+def parameters_of(statement: Statement) -> list[str]:
+    """Give the types of a statement's parameters, in their order; empty where the text says none."""
+    types = dict(re.findall(r"\$(\d+)(?:::(\w+))?", statement.sql))
+    return [types[str(number)] for number in range(1, len(types) + 1)]
+
+
+async def test_no_statement_but_the_counts_reads_a_whole_table(
+    open_backend: OpenBackend, make_user: MakeUser
+) -> None:
+    backend = open_backend(db_pool_size=1)
+    for searched in (None, "a"):
+        for after in (None, new_id(backend.clock)):
+            for superuser in (None, True):
+                await backend.users.list_page(limit=5, after=after, search=searched, is_superuser=superuser)
+    await backend.users.count(search="a")
+    await backend.users.count(is_superuser=True)
+    await backend.users.count()
+    connection = await backend.executor._source.acquire()
+    # The plan for values that are not known, on tables that are too small for an index to pay.
+    await connection.execute("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off")
+    scans = {}
+    for name, statement in statements_of(backend):
+        plan = await explained(connection, statement, ["NULL"] * len(parameters_of(statement)))
+        found = [node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"]
+        if found:
+            scans[name] = found
+    connection.terminate()
+    await backend.executor._source.give_back(connection)
+    assert scans == {}
+
+
+async def test_the_plans_hold_on_tables_of_some_size(open_backend: OpenBackend) -> None:
+    backend = open_backend(db_pool_size=1)
+    connection = await backend.executor._source.acquire()
+    await connection.execute(
+        """
+        INSERT INTO regstack_users (id, email, email_key, is_active, is_verified, is_superuser,
+            is_mfa_enabled, token_version, created_at, updated_at, full_name_key)
+        SELECT gen_random_uuid(), n || '@x', n || '@x', true, true, false, false, 0, now(), now(), 'name' || n
+            FROM generate_series(1, 20000) AS n;
+        INSERT INTO regstack_blacklist SELECT 'jti' || n, now() FROM generate_series(1, 20000) AS n;
+        ANALYZE;
+        """
+    )
+    values = {"UUID": "gen_random_uuid()", "VARCHAR": "'x'", "TIMESTAMP": "now()"}
+    statements = dict(statements_of(backend))
+    for name in (
+        "users._by_id",
+        "users._token_subject",
+        "users._login_subject",
+        "blacklist._find",
+    ):
+        arguments = [values[kind] for kind in parameters_of(statements[name])]
+        plan = await explained(connection, statements[name], arguments)
+        scans = [node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"]
+        assert not {"regstack_users", "regstack_blacklist"} & set(scans), name
+    connection.terminate()
+    await backend.executor._source.give_back(connection)
+
+
+async def test_a_place_that_is_no_id_pages_like_text(backend: PostgresBackend, make_user: MakeUser) -> None:
+    users = [await backend.users.create(make_user()) for _ in range(3)]
+    upper = users[1].id.upper()
+    for after in ("", " ", "0", "zzz", "%", upper, users[1].id[:-1], users[1].id + "0", "00000000"):
+        expected = [user for user in users if user.id > after]
+        assert await backend.users.list_page(limit=9, after=after) == expected, after
+        assert await backend.users.list_page(limit=9, after=after, search="user") == expected, after
+
+
+async def test_a_sweep_takes_no_more_than_a_batch_at_once(backend: PostgresBackend) -> None:
+    now = backend.clock.now()
+    for number in range(7):
+        await backend.blacklist.revoke(f"jti{number}", now)
+    purge = backend.blacklist._purge  # type: ignore[attr-defined]
+    deleted = [await backend.executor.execute(purge, until=now, batch=3) for _ in range(4)]
+    assert deleted == [3, 3, 1, 0]
