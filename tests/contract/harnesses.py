@@ -9,9 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pymongo import MongoClient
+from pymongo.monitoring import CommandListener, CommandStartedEvent
+
 from regstack.auth.clock import Clock
 from regstack.backends.base import Backend
 from regstack.testing.harness import StatementCount, UrlHarness
+from tests.servers.mongo import MongoReplicaSet, MongoServer
 
 
 class SqliteHarness(UrlHarness):
@@ -58,3 +62,72 @@ class SqliteHarness(UrlHarness):
 
     def count_statements(self, backend: Backend) -> Any:
         return self._counting(backend)
+
+
+class MongoHarness(UrlHarness):
+    """A namespace is a set of collections, emptied before each test; the server is its own."""
+
+    def __init__(self) -> None:
+        self._server: MongoReplicaSet | MongoServer = self.server().start()
+        super().__init__(_with_database(self._server.url, "contract"), "mongo")
+        self._installed: dict[str, Any] | None = None
+
+    def server(self) -> MongoReplicaSet | MongoServer:
+        return MongoReplicaSet()
+
+    async def open(self, clock: Clock, **settings: Any) -> Backend:
+        if self._settings is None:
+            await self.renew()
+        return self._open({**(self._settings or {}), **settings}, clock)
+
+    async def fresh(self, clock: Clock) -> None:
+        if self._installed is None:
+            await super(UrlHarness, self).fresh(clock)
+            self._installed = self._settings
+            return
+        self._settings = self._installed
+        with MongoClient[dict[str, Any]](self._server.url) as client:
+            database = client["contract"]
+            for name in ("users", "pending", "blacklist", "attempts", "oauth_states"):
+                database[f"{self._settings['table_prefix']}{name}"].delete_many({})
+
+    def count_statements(self, backend: Backend) -> Any:
+        return _mongo_counting(backend)
+
+    def close(self) -> None:
+        self._server.close()
+        super().close()
+
+
+class StandaloneMongoHarness(MongoHarness):
+    """The same on a server without a replica set."""
+
+    def server(self) -> MongoServer:
+        return MongoServer()
+
+
+class _Counter(CommandListener):
+    def __init__(self) -> None:
+        self.count = StatementCount()
+
+    def started(self, event: CommandStartedEvent) -> None:
+        self.count.statements.append(str(event.command))
+
+    def succeeded(self, event: Any) -> None:
+        """What was started is counted already."""
+
+    failed = succeeded
+
+
+@contextmanager
+def _mongo_counting(backend: Any) -> Iterator[StatementCount]:
+    """Count by the driver's own events: it reports all but its monitoring and handshakes."""
+    counter = _Counter()
+    listeners = backend.executor._connection.client._event_listeners
+    listeners._EventListeners__command_listeners.append(counter)
+    listeners._EventListeners__enabled_for_commands = True
+    yield counter.count
+
+
+def _with_database(url: str, database: str) -> str:
+    return url.replace("/?", f"/{database}?", 1)
