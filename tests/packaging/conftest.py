@@ -22,7 +22,7 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
-PROJECTS = (ROOT, ROOT / "plugins" / "regstack-sqlite")
+PROJECTS = (ROOT, *(ROOT / "plugins" / name for name in ("regstack-mongo", "regstack-sqlite")))
 UV = str(Path(sys.executable).parent / "uv")
 DROPPED = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"}
 
@@ -59,7 +59,7 @@ class Environment:
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The wheels of core and of the SQLite plugin, by distribution."""
+    """The wheels of core and of the plugins, by distribution."""
     folder = tmp_path_factory.mktemp("dist")
     for project in PROJECTS:
         # The backend comes from this environment; isolation would download it.

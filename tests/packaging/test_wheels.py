@@ -8,6 +8,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from regstack import __version__
 
 DRIVERS = {"sqlalchemy", "alembic", "aiosqlite", "asyncpg", "psycopg", "pymongo", "motor", "beanie"}
@@ -39,16 +41,19 @@ def test_the_core_wheel_holds_types_templates_static_files_and_migrations(wheels
     assert not [name for name in names if not name.startswith(("regstack/", f"regstack-{__version__}."))]
 
 
-def test_the_plugins_wheel_holds_its_types_and_nothing_of_core(wheels: dict[str, Path]) -> None:
-    names = contents(wheels["regstack-sqlite"])
-    assert {"regstack_sqlite/py.typed", "regstack_sqlite/plugin.py"} <= names
-    assert not [name for name in names if not name.startswith(("regstack_sqlite/", "regstack_sqlite-"))]
+@pytest.mark.parametrize("package", ["regstack_mongo", "regstack_sqlite"])
+def test_the_plugins_wheel_holds_its_types_and_nothing_of_core(package: str, wheels: dict[str, Path]) -> None:
+    names = contents(wheels[package.replace("_", "-")])
+    assert {f"{package}/py.typed", f"{package}/plugin.py"} <= names
+    assert not [name for name in names if not name.startswith((f"{package}/", f"{package}-"))]
 
 
 def test_the_core_wheel_asks_for_no_database_library(wheels: dict[str, Path]) -> None:
     assert not required(wheels["regstack"]) & DRIVERS
     assert {"fastapi", "pluggy", "pydantic"} <= required(wheels["regstack"])
     assert {"regstack", "aiosqlite"} <= required(wheels["regstack-sqlite"])
+    assert {"regstack", "beanie", "pymongo"} <= required(wheels["regstack-mongo"])
+    assert not {"sqlalchemy", "alembic"} & required(wheels["regstack-mongo"])
 
 
 def test_the_main_job_runs_from_the_wheels_alone(make_environment: Any) -> None:
@@ -63,6 +68,20 @@ def test_the_main_job_runs_from_the_wheels_alone(make_environment: Any) -> None:
     report = json.loads(environment.command("regstack", "doctor", "--list-backends", "--json"))
     states = {backend["name"]: (backend["state"], backend["distribution"]) for backend in report["backends"]}
     assert states == {"memory": ("ok", "regstack"), "sqlite": ("ok", "regstack-sqlite")}
+
+
+def test_the_mongo_plugin_brings_all_it_imports(make_environment: Any) -> None:
+    environment = make_environment("regstack[mongo]")
+    script = (
+        "import sys, regstack\n"
+        "from regstack.plugins.registry import PluginRegistry\n"
+        "from regstack.auth.clock import SystemClock\n"
+        "registry = PluginRegistry.discover()\n"
+        "print('pymongo' in sys.modules)\n"
+        "config = regstack.RegStackConfig(database_url='mongodb://127.0.0.1/x')\n"
+        "print(registry.create_backend(config, SystemClock()).kind, 'sqlalchemy' in sys.modules)\n"
+    )
+    assert environment.python("-W", "error", "-c", script).split() == ["False", "mongo", "False"]
 
 
 def test_core_alone_says_which_backend_to_install(make_environment: Any) -> None:

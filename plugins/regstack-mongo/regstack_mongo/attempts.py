@@ -61,11 +61,13 @@ class MongoAttempts(ExpiringRepository):
         }
 
         async def count(connection: Connection) -> Raw:
-            row: Raw = await upserted(
+            row = await upserted(
                 lambda: connection.attempts.find_one_and_update(
                     {"_id": key}, [{"$set": counted}], upsert=True, return_document=ReturnDocument.AFTER
                 )
             )
+            if row is None:
+                raise TypeError("an upsert gave no document")
             return row
 
         return await self._db.write(count)

@@ -85,7 +85,7 @@ class MongoBackend(Backend):
         await Schema(self.executor, self.clock).drop()
 
     async def diagnose(self) -> tuple[Finding, ...]:  # noqa: D102
-        return await self.executor.read(lambda connection: diagnosed(connection, self.clock))
+        return await self.executor.look(lambda connection: diagnosed(connection, self.clock))
 
     async def ping(self) -> PingReport:  # noqa: D102
         async def ping(connection: Connection) -> tuple[float, dict[str, Any]]:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 OLDEST_WIRE_VERSION = 13
 """MongoDB 5.0. `$unionWith` and `$lookup` with a pipeline beside equality need it."""
 
+ANY_SERVER = ReadPreference.PRIMARY_PREFERRED
+"""For questions about the servers; data comes from the primary alone (COM-15)."""
+
 _GOODBYE_SECONDS = 1.0
 _SECONDARY = {"RSSecondary", "RSOther", "RSArbiter", "RSGhost"}
 
@@ -90,19 +93,30 @@ class Connection:
 
     async def open(self) -> None:
         """Greet the server and bind the documents."""
+        await self.greet()
+        try:
+            await init_beanie(database=self.database, document_models=self.documents.all(), skip_indexes=True)
+        except BaseException:
+            await self.aclose()
+            raise
+
+    async def greet(self) -> dict[str, Any]:
+        """Ask any server of the set who it is; refuse one that is too old.
+
+        Raises:
+            ConfigurationError: it is older than MongoDB 5.0.
+        """
         # The event loop ends generators that were begun on it before it is closed itself, so a
         # forgotten `aclose` leaves no connection behind.
         await anext(self._life)
         try:
-            hello = await self.client.admin.command("hello", read_preference=ReadPreference.PRIMARY_PREFERRED)
+            hello: dict[str, Any] = await self.client.admin.command("hello", read_preference=ANY_SERVER)
             if hello["maxWireVersion"] < OLDEST_WIRE_VERSION:
                 raise ConfigurationError("the MongoDB server is too old: regstack needs 5.0 or newer (2021)")
-            await init_beanie(
-                database=self.database, document_models=self.documents.all(), skip_indexes=True
-            )
         except BaseException:
             await self.aclose()
             raise
+        return hello
 
     def check_primary(self) -> None:
         """Refuse a server that `directConnection` names and that is no primary; costs no round trip.

@@ -9,24 +9,28 @@ from typing import TYPE_CHECKING, Any
 from pymongo.errors import OperationFailure
 
 from regstack.models.finding import Finding, Health
+from regstack_mongo.connection import ANY_SERVER
 
 if TYPE_CHECKING:
     from regstack.auth.clock import Clock
     from regstack_mongo.connection import Connection
 
+_CONCERN = "writes wait for a majority and its journals, reads see what a majority has"
 _SKEW_WARNING = timedelta(seconds=1)
 _SKEW_FAILURE = timedelta(hours=1)
 _LAG_WARNING = timedelta(seconds=10)
-_NAMES = {1: "primary", 2: "secondary", 7: "arbiter"}
+_PRIMARY, _SECONDARY, _ARBITER = 1, 2, 7
+_WELL = {_PRIMARY, _SECONDARY, _ARBITER}
 
 
 async def diagnosed(connection: Connection, clock: Clock) -> tuple[Finding, ...]:
     """Look at role, clock, durability, members, pool and version; changes nothing."""
     admin = connection.client.admin
+    await connection.greet()
     start = time.perf_counter()
-    hello = await admin.command("hello")
+    hello = await admin.command("hello", read_preference=ANY_SERVER)
     half = timedelta(seconds=(time.perf_counter() - start) / 2)
-    build = await admin.command("buildInfo")
+    build = await admin.command("buildInfo", read_preference=ANY_SERVER)
     findings = [
         _role(hello),
         _skew(hello["localTime"], clock.now() - half),
@@ -70,12 +74,11 @@ def _skew(server: datetime, here: datetime) -> Finding:
 
 
 def _durability(hello: dict[str, Any]) -> Finding:
-    concern = connection_concern()
     if "setName" not in hello and hello.get("msg") != "isdbgrid":
         return Finding(
             "durability",
             Health.WARNING,
-            f"{concern}; a single server has no copy, so what a lost disk held is lost",
+            f"{_CONCERN}; a single server has no copy, so what a lost disk held is lost",
             "run a replica set of three members in production",
         )
     members = len(hello.get("hosts", ()))
@@ -83,15 +86,10 @@ def _durability(hello: dict[str, Any]) -> Finding:
         return Finding(
             "durability",
             Health.WARNING,
-            f"{concern}; the replica set has {members} member(s) with data, so writes stop when one is lost",
+            f"{_CONCERN}; the set has {members} member(s) with data, so writes stop when one is lost",
             "run a replica set of three members in production",
         )
-    return Finding("durability", Health.OK, concern)
-
-
-def connection_concern() -> str:
-    """Say which concerns regstack asks for."""
-    return "writes wait for a majority and its journals, reads see what a majority has"
+    return Finding("durability", Health.OK, _CONCERN)
 
 
 def _pool(connection: Connection) -> Finding:
@@ -101,7 +99,7 @@ def _pool(connection: Connection) -> Finding:
 
 async def _members(admin: Any) -> Finding:
     try:
-        status = await admin.command("replSetGetStatus")
+        status = await admin.command("replSetGetStatus", read_preference=ANY_SERVER)
     except OperationFailure:
         return Finding(
             "replica set",
@@ -110,7 +108,9 @@ async def _members(admin: Any) -> Finding:
             "grant the role clusterMonitor to the user of database_url, or look at rs.status() yourself",
         )
     members = status["members"]
-    down = [member["name"] for member in members if member.get("health") != 1 or member["state"] not in _NAMES]
+    down = [
+        member["name"] for member in members if member.get("health") != 1 or member["state"] not in _NAMES
+    ]
     if down:
         return Finding(
             "replica set",
@@ -118,7 +118,7 @@ async def _members(admin: Any) -> Finding:
             f"{len(down)} of {len(members)} members are down or not ready: {', '.join(down)}",
             "start them, or remove them with rs.remove()",
         )
-    dates = [member["optimeDate"] for member in members if member["state"] in {1, 2}]
+    dates = [each["optimeDate"] for each in members if each["state"] in {_PRIMARY, _SECONDARY}]
     lag = max(dates) - min(dates)
     detail = f"{len(members)} member(s), all up; the slowest is {lag.total_seconds():.0f} s behind"
     if lag > _LAG_WARNING:

@@ -12,7 +12,6 @@ from typing import Any
 from bson.errors import BSONError
 from pymongo.errors import (
     AutoReconnect,
-    ConfigurationError as DriverConfigurationError,
     ConnectionFailure,
     DuplicateKeyError,
     InvalidOperation,
@@ -22,6 +21,9 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
     WaitQueueTimeoutError,
     WriteConcernError,
+)
+from pymongo.errors import (
+    ConfigurationError as DriverConfigurationError,
 )
 
 from regstack.errors import (
@@ -121,7 +123,7 @@ def _by_kind(error: PyMongoError, writes: bool, timeout: float) -> RegStackError
         return BackendUnavailable("the connection to MongoDB broke off", outcome_unknown=writes)
     if isinstance(error, InvalidOperation):
         return BackendUnavailable(
-            "the MongoDB client is closed, or belongs to another event loop; use one that is open on this loop"
+            "the MongoDB client is closed, or belongs to another event loop; use one of this loop"
         )
     if code == _AUTHENTICATION_FAILED:
         return BackendUnavailable(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pymongo
 
@@ -52,7 +52,24 @@ class Executor:
                 return await operation(connection)
         except Exception as error:  # noqa: BLE001 - raised again, as what it means
             failed = error
-        self._raise(failed, writes=False)
+        # Not above: an error raised there would keep the driver's own one as its context.
+        raise self._meaning(failed, writes=False)
+
+    async def look(self, operation: Callable[[Connection], Awaitable[T]]) -> T:
+        """Run an operation that looks at the servers, whether or not one of them takes writes.
+
+        It gets a connection of its own, whose documents are not bound.
+        """
+        try:
+            with pymongo.timeout(self.timeout):
+                connection = Connection(self.source, self.prefix)
+                try:
+                    return await operation(connection)
+                finally:
+                    await connection.aclose()
+        except Exception as error:  # noqa: BLE001 - raised again, as what it means
+            failed = error
+        raise self._meaning(failed, writes=False)
 
     async def write(
         self, operation: Callable[[Connection], Awaitable[T]], *, timeout: float | None = None
@@ -79,7 +96,7 @@ class Executor:
                     return await operation(connection)
         except Exception as error:  # noqa: BLE001 - raised again, as what it means
             failed = error
-        self._raise(failed, writes=True)
+        raise self._meaning(failed, writes=True)
 
     async def _opened(self) -> Connection:
         """Give this event loop's connection; whoever comes first opens it, the others wait for that."""
@@ -98,11 +115,12 @@ class Executor:
         self._connection = connection
         return connection
 
-    def _raise(self, error: Exception, *, writes: bool) -> NoReturn:
+    def _meaning(self, error: Exception, *, writes: bool) -> Exception:
         meaning = meaning_of(error, writes=writes, timeout=self.timeout)
         if meaning is None:
-            raise error
-        raise meaning from redacted(error)
+            return error
+        meaning.__cause__ = redacted(error)
+        return meaning
 
     async def aclose(self) -> None:
         """Close this event loop's connection; the next operation opens another one."""

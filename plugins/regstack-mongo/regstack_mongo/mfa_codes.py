@@ -56,13 +56,8 @@ class MongoMfaCodes(Repository):
         right = {"$eq": ["$$this.code_hash", {"$literal": code_hash}]}
         left = {"$filter": {"input": "$codes", "cond": {"$not": [{"$and": [compared, right]}]}}}
         paid = {"$mergeObjects": ["$$this", {"attempts": {"$add": ["$$this.attempts", 1]}}]}
-        update = [
-            {
-                "$set": {
-                    "codes": {"$map": {"input": left, "as": "this", "in": {"$cond": [compared, paid, "$$this"]}}}
-                }
-            }
-        ]
+        each = {"$cond": [compared, paid, "$$this"]}
+        update = [{"$set": {"codes": {"$map": {"input": left, "in": each}}}}]
         row = await self._db.write(
             lambda connection: connection.users.find_one_and_update(
                 {"_id": user_id, "codes.kind": kind},
@@ -115,12 +110,8 @@ class MongoMfaCodes(Repository):
         until = instant(now) - grace
         chosen = {"codes.expires_at": {"$lte": until}}
         expired = {"$filter": {"input": "$codes", "cond": {"$lte": ["$$this.expires_at", until]}}}
-        others = {
-            "$filter": {
-                "input": "$codes",
-                "cond": {"$ne": ["$$this.kind", {"$first": {"$map": {"input": expired, "in": "$$this.kind"}}}]},
-            }
-        }
+        kind = {"$first": {"$map": {"input": expired, "in": "$$this.kind"}}}
+        others = {"$filter": {"input": "$codes", "cond": {"$ne": ["$$this.kind", kind]}}}
 
         async def purge(connection: Connection) -> int:
             choosing = connection.users.with_options(read_concern=ReadConcern("local"))

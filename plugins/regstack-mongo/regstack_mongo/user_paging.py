@@ -51,11 +51,9 @@ class UserPaging(UserDocuments):
         if limit <= 0:  # which MongoDB takes for no limit
             return []
         rows = await self._db.read(
-            lambda connection: connection.users.find(query, PROJECTION)
-            .sort("_id", 1)
-            .skip(skip)
-            .limit(limit)
-            .to_list()
+            lambda connection: (
+                connection.users.find(query, PROJECTION).sort("_id", 1).skip(skip).limit(limit).to_list()
+            )
         )
         return [user_of(row) for row in rows]
 
