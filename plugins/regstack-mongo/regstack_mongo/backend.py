@@ -55,7 +55,12 @@ class MongoBackend(Backend):
             _ALWAYS | {Capability.NATIVE_EXPIRY} if isinstance(clock, SystemClock) else _ALWAYS
         )
         source = UrlSource(config) if client is None else ClientSource(client, config)
-        self.executor = Executor(source, prefix=config.table_prefix, timeout=config.db_timeout_seconds)
+        self.executor = Executor(
+            source,
+            prefix=config.table_prefix,
+            timeout=config.db_timeout_seconds,
+            connect_timeout=config.db_connect_timeout_seconds,
+        )
         parts = (self.executor, clock)
         self.users = MongoUsers(*parts)
         self.pending = MongoPending(*parts)

@@ -57,6 +57,7 @@ class Connection:
     Args:
         source: where the client comes from.
         prefix: begins the names of the collections.
+        timeout: deadline of `open` and `greet`, in seconds.
 
     Attributes:
         loop: the event loop that it belongs to.
@@ -68,7 +69,8 @@ class Connection:
             process do not overtake each other; between processes the roll call alone decides.
     """
 
-    def __init__(self, source: Source, prefix: str) -> None:
+    def __init__(self, source: Source, prefix: str, *, timeout: float) -> None:
+        self._timeout = timeout
         self.loop = asyncio.get_running_loop()
         self.client = source.client()
         self.database: Database = self.client.get_database(
@@ -110,7 +112,8 @@ class Connection:
         # forgotten `aclose` leaves no connection behind.
         await anext(self._life)
         try:
-            hello: dict[str, Any] = await self.client.admin.command("hello", read_preference=ANY_SERVER)
+            with pymongo.timeout(self._timeout):
+                hello: dict[str, Any] = await self.client.admin.command("hello", read_preference=ANY_SERVER)
             if hello["maxWireVersion"] < OLDEST_WIRE_VERSION:
                 raise ConfigurationError("the MongoDB server is too old: regstack needs 5.0 or newer (2021)")
         except BaseException:

@@ -108,9 +108,7 @@ async def _members(admin: Any) -> Finding:
             "grant the role clusterMonitor to the user of database_url, or look at rs.status() yourself",
         )
     members = status["members"]
-    down = [
-        member["name"] for member in members if member.get("health") != 1 or member["state"] not in _NAMES
-    ]
+    down = [each["name"] for each in members if each.get("health") != 1 or each["state"] not in _WELL]
     if down:
         return Finding(
             "replica set",

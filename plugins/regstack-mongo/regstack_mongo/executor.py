@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pymongo
 
@@ -11,7 +11,7 @@ from regstack_mongo.connection import Connection
 from regstack_mongo.errors import meaning_of, redacted
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from regstack_mongo.source import Source
 
@@ -32,71 +32,77 @@ class Executor:
         source: where the client comes from.
         prefix: begins the names of the collections.
         timeout: deadline of one operation, in seconds.
+        connect_timeout: deadline of the first contact with the server, in seconds. Later on an
+            operation may use its whole deadline to wait for a server, a new primary for example.
     """
 
-    def __init__(self, source: Source, *, prefix: str, timeout: float) -> None:
+    def __init__(self, source: Source, *, prefix: str, timeout: float, connect_timeout: float) -> None:
         self.source = source
         self.prefix = prefix
         self.timeout = timeout
+        self._connect_timeout = connect_timeout
         self._connection: Connection | None = None
         self._opening: asyncio.Task[Connection] | None = None
 
     async def read(self, operation: Callable[[Connection], Awaitable[T]]) -> T:
         """Run an operation that changes nothing."""
-        try:
-            with pymongo.timeout(self.timeout):
-                connection = self._connection
-                if connection is None or connection.loop is not asyncio.get_running_loop():
-                    connection = await self._opened()
-                connection.check_primary()
-                return await operation(connection)
-        except Exception as error:  # noqa: BLE001 - raised again, as what it means
-            failed = error
-        # Not above: an error raised there would keep the driver's own one as its context.
-        raise self._meaning(failed, writes=False)
+        return await self._to_the_end(self._run(operation, self.timeout, writes=False))
+
+    async def write(
+        self, operation: Callable[[Connection], Awaitable[T]], *, timeout: float | None = None
+    ) -> T:
+        """Run an operation that changes something; `timeout` goes before the usual deadline."""
+        return await self._to_the_end(self._run(operation, timeout or self.timeout, writes=True))
 
     async def look(self, operation: Callable[[Connection], Awaitable[T]]) -> T:
         """Run an operation that looks at the servers, whether or not one of them takes writes.
 
         It gets a connection of its own, whose documents are not bound.
         """
-        try:
-            with pymongo.timeout(self.timeout):
-                connection = Connection(self.source, self.prefix)
-                try:
-                    return await operation(connection)
-                finally:
-                    await connection.aclose()
-        except Exception as error:  # noqa: BLE001 - raised again, as what it means
-            failed = error
-        raise self._meaning(failed, writes=False)
 
-    async def write(
-        self, operation: Callable[[Connection], Awaitable[T]], *, timeout: float | None = None
-    ) -> T:
-        """Run an operation that changes something, to its end.
+        async def look() -> T:
+            connection = Connection(self.source, self.prefix, timeout=self._connect_timeout)
+            try:
+                return await operation(connection)
+            finally:
+                await connection.aclose()
 
-        What was sent to the server happens, also when nobody waits for it any more. So a task that
-        is cancelled waits for the operation under way, whose outcome is then settled, but not for
-        ever.
+        return await self._to_the_end(self._bounded(look, self.timeout, writes=False))
+
+    async def _to_the_end(self, running: Coroutine[Any, Any, T]) -> T:
+        """Run it in a task of its own, and wait for its end also when the waiting task is cancelled.
+
+        What was sent to the server happens, also when nobody waits for it any more, so only its
+        end settles the outcome of a write. And a command that is cut off costs its connection: the
+        driver closes that, and forgets one that it is just opening.
         """
-        task = asyncio.get_running_loop().create_task(self._written(operation, timeout or self.timeout))
+        task = asyncio.get_running_loop().create_task(running)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             await _settled(task)
             raise
 
-    async def _written(self, operation: Callable[[Connection], Awaitable[T]], timeout: float) -> T:
+    async def _run(
+        self, operation: Callable[[Connection], Awaitable[T]], timeout: float, *, writes: bool
+    ) -> T:
+        async def run() -> T:
+            connection = await self._opened()
+            connection.check_primary()
+            return await operation(connection)
+
+        return await self._bounded(run, timeout, writes=writes)
+
+    async def _bounded(self, once: Callable[[], Awaitable[T]], timeout: float, *, writes: bool) -> T:
         try:
+            # The driver's own deadline ends first; this one is for waits that it knows nothing of.
             async with asyncio.timeout(timeout + _MARGIN_SECONDS):
                 with pymongo.timeout(timeout):
-                    connection = await self._opened()
-                    connection.check_primary()
-                    return await operation(connection)
+                    return await once()
         except Exception as error:  # noqa: BLE001 - raised again, as what it means
             failed = error
-        raise self._meaning(failed, writes=True)
+        # Not above: an error raised there would keep the driver's own one as its context.
+        raise self._meaning(failed, writes=writes)
 
     async def _opened(self) -> Connection:
         """Give this event loop's connection; whoever comes first opens it, the others wait for that."""
@@ -110,7 +116,7 @@ class Executor:
         return await asyncio.shield(opening)
 
     async def _open(self) -> Connection:
-        connection = Connection(self.source, self.prefix)
+        connection = Connection(self.source, self.prefix, timeout=self._connect_timeout)
         await connection.open()
         self._connection = connection
         return connection
