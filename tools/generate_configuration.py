@@ -106,7 +106,7 @@ SECTIONS: dict[str, type[BaseModel]] = {"email": EmailConfig, "sms": SmsConfig, 
 
 PLANNED = frozenset(
     """
-    transport trusted_proxy_count mongodb_database mfa_pending_token_ttl_seconds
+    transport trusted_proxy_count mfa_pending_token_ttl_seconds
     sms_code_length sms_code_ttl_seconds sms_code_max_attempts enable_sms_2fa enable_oauth
     login_rate_limit login_mfa_confirm_rate_limit register_rate_limit forgot_password_rate_limit
     reset_password_rate_limit verify_rate_limit resend_verification_rate_limit

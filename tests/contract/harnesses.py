@@ -9,11 +9,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pymongo import MongoClient
+
 from regstack.auth.clock import Clock
 from regstack.backends.base import Backend
 from regstack.testing.harness import StatementCount, UrlHarness
+from regstack.testing.proxy import Address
 from tests.servers.databases import PostgresDatabases
+from tests.servers.mongo import MongoReplicaSet, MongoServer
 from tests.servers.postgres import PostgresServer
+
+OP_QUERY = 2004
+"""Operation of MongoDB's wire protocol by which drivers greet a server."""
 
 
 class SqliteHarness(UrlHarness):
@@ -85,3 +92,53 @@ class PostgresHarness(UrlHarness):
     def close(self) -> None:
         self._databases.close()
         self.server.close()
+
+
+class MongoHarness(UrlHarness):
+    """A namespace is a set of collections, emptied before each test; the server is its own."""
+
+    make_server: type[MongoReplicaSet | MongoServer] = MongoReplicaSet
+
+    def __init__(self) -> None:
+        self.server: MongoReplicaSet | MongoServer = self.make_server().start()
+        super().__init__(self.server.url.replace("/?", "/contract?", 1), "mongo")
+        self._installed: dict[str, Any] | None = None
+
+    async def renew(self) -> None:
+        """Leave what was installed once: it is used again, and goes with the server."""
+        self._settings = None
+        await super().renew()
+
+    async def fresh(self, clock: Clock) -> None:
+        if self._installed is None:
+            await super().fresh(clock)
+            self._installed = self._settings
+        self._settings = self._installed
+        with MongoClient[dict[str, Any]](self.server.url) as client:
+            database = client["contract"]
+            for name in ("users", "pending", "blacklist", "attempts", "oauth_states"):
+                database[f"{self._settings['table_prefix']}{name}"].delete_many({})
+
+    def address(self) -> Address:
+        node = self.server.servers[0] if isinstance(self.server, MongoReplicaSet) else self.server
+        return Address("127.0.0.1", node.port)
+
+    def settings_through(self, address: Address) -> dict[str, Any]:
+        """Connect to the one node directly: a set would name its members' own addresses."""
+        url = f"mongodb://{address.host}:{address.port}/contract?directConnection=true"
+        return {**(self._settings or {}), "database_url": url}
+
+    def is_upkeep(self, request: bytes) -> bool:
+        """Find the driver's greetings (OP_QUERY) and its monitoring (OP_MSG whose command is hello)."""
+        if int.from_bytes(request[12:16], "little") == OP_QUERY:
+            return True
+        return request[26:].partition(b"\0")[0].lower() in {b"hello", b"ismaster", b"endsessions"}
+
+    def close(self) -> None:
+        self.server.close()
+
+
+class StandaloneMongoHarness(MongoHarness):
+    """The same on a server without a replica set."""
+
+    make_server = MongoServer

@@ -22,7 +22,7 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
-PROJECTS = (ROOT, ROOT / "plugins" / "regstack-sqlite", ROOT / "plugins" / "regstack-postgres")
+PROJECTS = (ROOT, *sorted((ROOT / "plugins").glob("regstack-*")))
 UV = str(Path(sys.executable).parent / "uv")
 DROPPED = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"}
 

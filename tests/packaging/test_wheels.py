@@ -12,7 +12,17 @@ import pytest
 
 from regstack import __version__
 
-PLUGINS = {"regstack-sqlite": "aiosqlite", "regstack-postgres": "asyncpg"}
+PLUGINS = {"regstack-sqlite": "aiosqlite", "regstack-postgres": "asyncpg", "regstack-mongo": "beanie"}
+URLS = {
+    "sqlite": "sqlite:///accounts.db",
+    "postgres": "postgresql://nobody@127.0.0.1:1/none",
+    "mongo": "mongodb://127.0.0.1:1/none",
+}
+BROUGHT = {
+    "sqlite": {"aiosqlite", "alembic", "sqlalchemy"},
+    "postgres": {"alembic", "asyncpg", "sqlalchemy"},
+    "mongo": {"beanie", "pymongo"},
+}
 DRIVERS = {"sqlalchemy", "alembic", "aiosqlite", "asyncpg", "psycopg", "pymongo", "motor", "beanie"}
 
 
@@ -56,18 +66,25 @@ def test_the_core_wheel_asks_for_no_database_library(wheels: dict[str, Path]) ->
         assert {"regstack", driver} <= required(wheels[plugin])
 
 
-def test_the_postgres_wheel_brings_all_that_its_backend_needs(make_environment: Any) -> None:
-    environment = make_environment("regstack[postgres]")
+@pytest.mark.parametrize("kinds", [*((kind,) for kind in URLS), tuple(URLS)], ids="+".join)
+def test_an_environment_holds_the_drivers_of_the_backends_that_were_asked_for_and_lists_just_those(
+    kinds: tuple[str, ...], make_environment: Any
+) -> None:
+    environment = make_environment(f"regstack[{','.join(kinds)}]")
     script = (
-        "import regstack\n"
-        "url = 'postgresql://nobody@127.0.0.1:1/none'\n"
-        "config = regstack.RegStackConfig(database_url=url, jwt_secret='k' * 40)\n"
-        "print(regstack.RegStack(config).backend.kind)"
+        "import sys, regstack\n"
+        "from importlib.util import find_spec\n"
+        f"for url in {[URLS[kind] for kind in kinds]!r}:\n"
+        "    config = regstack.RegStackConfig(database_url=url, jwt_secret='k' * 40)\n"
+        "    print(regstack.RegStack(config).backend.kind)\n"
+        f"print(*(name for name in {sorted(DRIVERS)!r} if find_spec(name)))"
     )
-    assert environment.python("-W", "error", "-c", script) == "postgres\n"
+    *built, drivers = environment.python("-W", "error", "-c", script).splitlines()
+    assert built == list(kinds)
+    assert set(drivers.split()) == set().union(*(BROUGHT[kind] for kind in kinds))
     report = json.loads(environment.command("regstack", "doctor", "--list-backends", "--json"))
     states = {backend["name"]: (backend["state"], backend["distribution"]) for backend in report["backends"]}
-    assert states == {"memory": ("ok", "regstack"), "postgres": ("ok", "regstack-postgres")}
+    assert states == {"memory": ("ok", "regstack")} | {kind: ("ok", f"regstack-{kind}") for kind in kinds}
 
 
 def test_the_main_job_runs_from_the_wheels_alone(make_environment: Any) -> None:
@@ -79,9 +96,6 @@ def test_the_main_job_runs_from_the_wheels_alone(make_environment: Any) -> None:
         assert Path(module).is_relative_to(environment.folder / "venv")
     assert version == __version__
     assert (environment.folder / "accounts.db").exists()
-    report = json.loads(environment.command("regstack", "doctor", "--list-backends", "--json"))
-    states = {backend["name"]: (backend["state"], backend["distribution"]) for backend in report["backends"]}
-    assert states == {"memory": ("ok", "regstack"), "sqlite": ("ok", "regstack-sqlite")}
 
 
 def test_core_alone_says_which_backend_to_install(make_environment: Any) -> None:
