@@ -59,6 +59,10 @@ class MongoServer(Server):
         with MongoClient(self.url, serverSelectionTimeoutMS=2000, socketTimeoutMS=10_000) as client:
             return dict(client.admin.command(command, value))
 
+    def status(self) -> list[dict[str, Any]]:
+        """Give what this server knows of the members of its set (`state` 1 is primary, 2 secondary)."""
+        return list(self.admin("replSetGetStatus")["members"])
+
     def is_primary(self) -> bool:
         """It takes writes."""
         return bool(self.admin("hello").get("isWritablePrimary"))

@@ -1,0 +1,1 @@
+"""What survives when processes and servers are killed."""
