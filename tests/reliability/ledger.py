@@ -44,7 +44,10 @@ class Ledger:
             try:
                 write = await WRITES[rng.choice(sorted(WRITES))](backend, make)
                 repository, _, operation = write.call.operation.partition(".")
-                await getattr(getattr(backend, repository), operation)(*write.call.args, **write.call.kwargs)
+                change = getattr(getattr(backend, repository), operation)
+                answer = await change(*write.call.args, **write.call.kwargs)
+                if not write.is_first(answer):
+                    raise AssertionError(f"{write.call.operation} answered {answer!r}")
                 self.acknowledged.append(write)
                 self._grew.set()
             except (BackendUnavailable, BackendTimeout):

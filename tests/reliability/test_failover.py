@@ -126,4 +126,3 @@ async def test_when_the_primary_is_killed_another_takes_over_without_a_loss_or_a
             await backend.aclose()
     tell(name, NUMBERS[rounds], acknowledged, len(lost), failed)
     assert lost == []
-    assert failed > 0, "no round hit a write"

@@ -81,17 +81,28 @@ class MongoReplicaSet:
 
     def __init__(self, members: int = 1) -> None:
         self.servers = [MongoServer(replica_set="rs0") for _ in range(members)]
+        self._initiated = False
         self.url = f"mongodb://{','.join(server.address for server in self.servers)}/?replicaSet=rs0"
 
     def start(self) -> MongoReplicaSet:
-        """Start all members and wait for a primary."""
+        """Start all members, form the set the first time, and wait for a primary."""
         for server in self.servers:
             server.start()
+        if not self._initiated:
+            self._initiate()
+        self.primary()
+        return self
+
+    def _initiate(self) -> None:
         hosts = [{"_id": number, "host": server.address} for number, server in enumerate(self.servers)]
         settings = {"electionTimeoutMillis": 1000, "heartbeatIntervalMillis": 300}
         self.servers[0].admin("replSetInitiate", {"_id": "rs0", "members": hosts, "settings": settings})
-        self.primary()
-        return self
+        self._initiated = True
+
+    def kill(self) -> None:
+        """End all members at once."""
+        for server in self.servers:
+            server.kill()
 
     def primary(self) -> MongoServer:
         """Wait until a running member takes writes, and give it."""
