@@ -116,7 +116,17 @@ class BackendUnavailable(BackendError):
 
 
 class BackendTimeout(BackendError):
-    """The database did not answer, or stayed locked, within the configured deadline."""
+    """The database did not answer, or stayed locked, within the configured deadline.
+
+    Attributes:
+        outcome_unknown: True where a write was on its way and may still be committed.
+    """
+
+    message = "the database did not answer in time"
+
+    def __init__(self, message: str | None = None, *, outcome_unknown: bool = False) -> None:
+        self.outcome_unknown = outcome_unknown
+        super().__init__(message)
 
 
 class Conflict(BackendError):

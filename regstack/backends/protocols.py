@@ -20,10 +20,12 @@ COM-07  `purge_expired` deletes, `batch` rows a statement, only what expired lon
 COM-08  Every state change is atomic on the server: callers on several instances and processes
         see exactly the outcomes that some serial order allows.
 COM-09  A cancelled task leaves the state from before or after the operation, and its connection
-        goes back to the pool.
+        goes back to the pool. A write that was sent is settled when the task ends, unless the
+        server is silent.
 COM-10  A read whose connection breaks is made again. Of writes the backend repeats by itself only
         what is safe to repeat, or was certainly not sent; otherwise it raises
-        `BackendUnavailable(outcome_unknown=True)`. A repeat by the caller is safe.
+        `BackendUnavailable` or, at the deadline, `BackendTimeout`, with `outcome_unknown`. A repeat
+        by the caller is safe.
 COM-11  Text is stored exactly; search text is never read as a pattern.
 COM-12  Repositories work without `install_schema` when the schema is current. A server that is gone
         is told within `db_timeout_seconds`, and used again once it is back, without a restart.

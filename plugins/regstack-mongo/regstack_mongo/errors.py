@@ -137,7 +137,7 @@ def _by_kind(error: PyMongoError, writes: bool, timeout: float) -> RegStackError
 
 def _late(writes: bool, timeout: float) -> BackendError:
     text = f"MongoDB did not answer for {timeout:g} s (db_timeout_seconds)"
-    return BackendUnavailable(text, outcome_unknown=True) if writes else BackendTimeout(text)
+    return BackendTimeout(text, outcome_unknown=writes)
 
 
 def _unfit() -> BackendError:

@@ -191,7 +191,8 @@ class Executor(Queries):
             repeatable: it may run twice even if the first attempt's end is not known.
 
         Raises:
-            BackendError: a translated driver error; `BackendTimeout` at the deadline.
+            BackendError: a translated driver error; `BackendTimeout` at the deadline, of unknown
+                outcome where it is not repeatable.
         """
         try:
             async with asyncio.timeout(self.timeout):
@@ -201,7 +202,7 @@ class Executor(Queries):
                     first = error
                 return await self.repeated(once, repeatable=repeatable, after=first)
         except TimeoutError as error:
-            self._raise(error)
+            raise self._late(outcome_unknown=not repeatable) from error
 
     async def repeated(
         self,
@@ -271,10 +272,16 @@ class Executor(Queries):
             raise error
         raise seen from _original(error)
 
+    def _late(self, *, outcome_unknown: bool) -> BackendTimeout:
+        return BackendTimeout(
+            f"the database did not answer for {self.timeout:g} s (db_timeout_seconds)",
+            outcome_unknown=outcome_unknown,
+        )
+
     def translated(self, error: Exception) -> Exception:
         """Give the error of `regstack.errors` that a caller sees in place of `error`."""
         if isinstance(error, TimeoutError):
-            return BackendTimeout(f"the database did not answer for {self.timeout:g} s (db_timeout_seconds)")
+            return self._late(outcome_unknown=False)
         if isinstance(error, UnicodeEncodeError):
             return InvalidText()
         return self.translate(error) or error

@@ -10,9 +10,10 @@ import pytest
 
 from regstack.errors import BackendTimeout, BackendUnavailable, RegStackError
 from regstack.testing.cancellation import cancelled_at
+from regstack.testing.contest import call
 from regstack.testing.fixtures import FAULT_DEADLINE_SECONDS
 from regstack.testing.plugin import NotAvailable
-from regstack.testing.writes import NEEDS, WRITES
+from regstack.testing.writes import HOUR, NEEDS, WRITES
 
 if TYPE_CHECKING:
     from regstack.backends.base import Backend
@@ -40,10 +41,10 @@ CALLS = [
 ]
 
 
-async def _attempt(backend: Backend, call: Call) -> tuple[Any, RegStackError | None]:
-    repository, _, operation = call.operation.partition(".")
+async def _attempt(backend: Backend, one: Call) -> tuple[Any, RegStackError | None]:
+    repository, _, operation = one.operation.partition(".")
     try:
-        return await getattr(getattr(backend, repository), operation)(*call.args, **call.kwargs), None
+        return await getattr(getattr(backend, repository), operation)(*one.args, **one.kwargs), None
     except RegStackError as error:
         return None, error
 
@@ -111,6 +112,33 @@ async def test_a_server_that_is_gone_is_told_within_the_deadline_and_used_again_
     expect.that(
         found is None or found.user.id == user.id, came=found, wanted="an answer", did="read afterwards"
     )
+
+
+@clause("COM-10", "COM-04")
+async def test_a_write_that_is_not_answered_in_time_says_that_its_outcome_is_unknown(
+    remote: Remote, make: Builder, expect: Expectation
+) -> None:
+    for _ in range(2):
+        expect(
+            await remote.backend.blacklist.revoke(make.id(), make.clock.now()), True, did="revoked a token"
+        )
+    remote.proxy.stall()
+    jti = make.id()
+    _, error = await _attempt(remote.backend, call("blacklist.revoke", jti, make.clock.now() + HOUR))
+    did = "revoked a token while the server took everything and did not answer"
+    expect.that(
+        isinstance(error, BackendUnavailable | BackendTimeout),
+        came=error,
+        wanted="BackendTimeout or BackendUnavailable",
+        did=did,
+    )
+    cause = "the deadline is not told apart from a write that was never sent"
+    expect(getattr(error, "outcome_unknown", None), True, did=f"{did}; outcome_unknown", cause=cause)
+    await remote.proxy.restore()
+    again, error = await _attempt(remote.backend, call("blacklist.revoke", jti, make.clock.now() + HOUR))
+    expect(error, None, did=f"{did}; made the call again once it answered")
+    expect.that(isinstance(again, bool), came=again, wanted="True or False", did="made the call again")
+    expect(await remote.backend.blacklist.is_revoked(jti), True, did="asked in the end")
 
 
 @clause("COM-10")

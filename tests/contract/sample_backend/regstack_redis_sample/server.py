@@ -86,7 +86,7 @@ class Server:
                 return await self._exchange(command, script, None)
         except TimeoutError as error:
             raise BackendTimeout(
-                f"Redis did not answer for {self._timeout:g} s (db_timeout_seconds)"
+                f"Redis did not answer for {self._timeout:g} s (db_timeout_seconds)", outcome_unknown=writes
             ) from error
         except UnicodeEncodeError:
             raise InvalidText from None
