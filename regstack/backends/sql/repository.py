@@ -51,7 +51,9 @@ class ExpiringRepository(Repository):
             .where(table.c.expires_at <= until)
             .limit(bindparam("batch"))
             .with_for_update(skip_locked=True)
-            .cte("oldest")  # run once: a planner may run a subquery again, and then it locks further rows
+            # Run once: a planner may run a subquery again, and then it locks further rows. Inside the
+            # DELETE, since SQLite's driver counts no rows of a statement that begins with WITH.
+            .cte("oldest", nesting=True)
         )
         chosen = (key[0] if len(key) == 1 else tuple_(*key)).in_(select(*oldest.c))
         self._purge = db.prepare(delete(table).where(chosen, table.c.expires_at <= until))
