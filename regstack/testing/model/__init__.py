@@ -2,7 +2,8 @@
 
 ::
 
-    machine.py       the state machine: draws a program, and lets shrinking find the shortest that fails
+    machine.py       the state machine: draws programs until one fails
+    shortening.py    leaves out of it what the failure does not need
     *_rules.py       a rule for each operation, and those that move the clock
     twin.py          makes each call on the backend and on the reference
     agreement.py     says where two answers agree

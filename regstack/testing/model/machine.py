@@ -18,17 +18,19 @@ from regstack.testing.model.credential_rules import CredentialRules
 from regstack.testing.model.names import Names
 from regstack.testing.model.oauth_rules import OAuthRules
 from regstack.testing.model.pending_rules import PendingRules
+from regstack.testing.model.shortening import shorten
 from regstack.testing.model.twin import Twin
 from regstack.testing.model.user_rules import UserRules
 from regstack.testing.model.view import sightings
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from regstack.backends.base import Backend
     from regstack.testing.harness import Harness
+    from regstack.testing.model.program import Step
 
 
 class Model(UserRules, CredentialRules, PendingRules, CounterRules, CodeRules, OAuthRules):
@@ -80,6 +82,7 @@ class Explorer:
         self._runner = runner
         self._seed = seed
         self._ended = ended
+        self._failed: Twin | None = None
 
     def explore(
         self,
@@ -88,7 +91,6 @@ class Explorer:
         programs: int,
         steps: int,
         derandomised: bool = False,
-        shrinking: bool = True,
     ) -> None:
         """Try programs until one fails or there were enough.
 
@@ -97,7 +99,6 @@ class Explorer:
             programs: how many.
             steps: how long each is.
             derandomised: draw the same ones for every seed.
-            shrinking: look for the shortest program that fails.
 
         Raises:
             ClauseBroken: the shortest program found whose answers differ from the reference's.
@@ -110,7 +111,7 @@ class Explorer:
             max_examples=programs,
             stateful_step_count=steps,
             derandomize=derandomised,
-            phases=[Phase.generate, Phase.shrink] if shrinking else [Phase.generate],
+            phases=[Phase.generate],
             database=None,
             deadline=None,
             print_blob=False,
@@ -118,31 +119,43 @@ class Explorer:
             # How long a program takes is the backend's affair, and a long one is what is asked for.
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         )
+        factory = machine if derandomised else seeded(self._seed)(machine)
         try:
-            factory = machine if derandomised else seeded(self._seed)(machine)
             run_state_machine_as_test(factory, settings=wanted)  # type: ignore[arg-type]
         except ClauseBroken as broken:
-            # Hypothesis adds the program in its own words, which the text holds in ours.
-            raise ClauseBroken(str(broken), clauses=broken.clauses) from broken.__cause__
+            if self._failed is None:
+                raise
+            shortest = shorten(self._failed.program, broken, self._attempt)
+        else:
+            return
+        # Outside the block, since Hypothesis notes the long program on what it raised.
+        raise shortest
 
     def _machine(self, repositories: frozenset[str]) -> Model:
         clock = FrozenClock(self._start)
         names = Names(clock)
+        return Model(self._twin(clock, names.symbols), names, repositories, self._close)
+
+    def _attempt(self, steps: Sequence[Step]) -> tuple[Sequence[Step], ClauseBroken] | None:
+        twin = self._twin(FrozenClock(self._start), self._failed.symbols if self._failed else {})
+        try:
+            twin.take(steps)
+        except ClauseBroken as broken:
+            return twin.program, broken
+        finally:
+            self._runner.run(twin.aclose())
+        return None
+
+    def _twin(self, clock: FrozenClock, symbols: Mapping[str, str]) -> Twin:
+        reference = MemoryBackend(config=RegStackConfig(database_url="memory://"), clock=clock)
         backend = self._runner.run(self._opened(clock))
-        twin = Twin(
-            self._runner,
-            backend,
-            MemoryBackend(config=RegStackConfig(database_url="memory://"), clock=clock),
-            clock,
-            symbols=names.symbols,
-            seed=self._seed,
-        )
+        return Twin(self._runner, backend, reference, clock, symbols=symbols, seed=self._seed)
 
-        def close(twin: Twin) -> None:
-            self._runner.run(backend.aclose())
-            self._ended(twin)
-
-        return Model(twin, names, repositories, close)
+    def _close(self, twin: Twin) -> None:
+        self._runner.run(twin.aclose())
+        if twin.broken:
+            self._failed = twin
+        self._ended(twin)
 
     async def _opened(self, clock: FrozenClock) -> Backend:
         await self._harness.fresh(clock)

@@ -41,6 +41,7 @@ class Twin:
     Attributes:
         reference: as given; to be looked into, not to be changed.
         clock: as given.
+        symbols: as given.
         program: the steps so far.
         broken: an answer did not agree; nothing after it means anything.
     """
@@ -61,6 +62,7 @@ class Twin:
         self.broken = False
         self._runner = runner
         self._backend = backend
+        self.symbols = symbols
         self._notation = Notation(clock.now(), symbols)
         self._seed = seed
         self._stored: Counter[str] = Counter()
@@ -91,6 +93,22 @@ class Twin:
 
         self._runner.run(each())
 
+    def take(self, steps: Iterable[Step]) -> None:
+        """Take the steps of a program.
+
+        Raises:
+            ClauseBroken: the backend's answer to one of them is another one.
+        """
+        for step in steps:
+            if isinstance(step, Move):
+                self.move(step.delta)
+            else:
+                self.call(step)
+
+    async def aclose(self) -> None:
+        """Close the backend."""
+        await self._backend.aclose()
+
     async def _on_both(self, call: Call) -> Outcome:
         self.program.append(call)
         wanted = await call.make(self.reference)
@@ -117,7 +135,7 @@ class Twin:
         names = clauses or clauses_of(call.operation)
         lines = [f"{at:4}  {self._notation.step(step)}" for at, step in enumerate(self.program, 1)]
         expectation = Expectation(
-            [catalogue().get(name, Clause(name, "")) for name in names], self._backend.kind, self._seed
+            [catalogue().get(name, Clause(name, "")) for name in names], str(self._backend.kind), self._seed
         )
         text = expectation.explain(
             did="this program, T being the clock's time at its start\n" + "\n".join(lines),
