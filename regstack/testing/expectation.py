@@ -12,7 +12,15 @@ if TYPE_CHECKING:
 
 
 class ClauseBroken(AssertionError):
-    """A backend did not do what a clause demands."""
+    """A backend did not do what a clause demands.
+
+    Attributes:
+        clauses: those of the test's clauses that are broken, where it knows; else empty.
+    """
+
+    def __init__(self, text: str, *, clauses: tuple[str, ...] = ()) -> None:
+        super().__init__(text)
+        self.clauses = clauses
 
 
 class Expectation:

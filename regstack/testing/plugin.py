@@ -124,9 +124,9 @@ def pytest_runtest_makereport(
         return report
     manifest = item.config.stash[MANIFEST]
     name = f"{item.path.name}::{item.name}"
-    clauses = _clauses(item)
     known = manifest.known_failure(item.name)
     error = call.excinfo.value if call.excinfo is not None else None
+    clauses = getattr(error, "clauses", ()) or _clauses(item)
     if isinstance(error, NotDeclared | NotAvailable):
         status = Status.NOT_DECLARED if isinstance(error, NotDeclared) else Status.NOT_CHECKED
         manifest.record(name, clauses, status, str(error.msg))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from regstack.backends.sql.tables import Tables
 
 _LAST_CHARACTER = "\U0010ffff"
+_LONGEST_KEY = 1000
 
 _Place = Literal["", "id", "text"]
 _Shape = tuple[bool, bool, _Place, bool | None, bool | None, bool | None]
@@ -48,7 +49,7 @@ class UserPaging(UserRows):
     ) -> int:
         prefix = search_key(search) if search else ""
         statement = self._statement((True, prefix != "", "", is_active, is_superuser, is_verified))
-        row = await self._db.fetch_one(statement, low=prefix, high=prefix + _LAST_CHARACTER)
+        row = await self._db.fetch_one(statement, low=prefix, high=_end_of(prefix))
         return int(row[0]) if row is not None else 0
 
     async def list_page(
@@ -68,7 +69,7 @@ class UserPaging(UserRows):
         rows = await self._db.fetch_all(
             self._statement(shape),
             low=prefix,
-            high=prefix + _LAST_CHARACTER,
+            high=_end_of(prefix),
             last=after,
             most=limit,
             skipped=skip,
@@ -117,3 +118,13 @@ class UserPaging(UserRows):
         by_email = select(c.id).where(c.email_key >= low, c.email_key < high)
         by_name = select(c.id).where(c.full_name_key >= low, c.full_name_key < high)
         return by_email.union(by_name).subquery("found")
+
+
+def _end_of(prefix: str) -> str:
+    """Give the first text, in the order of code points, after all that begin with the prefix."""
+    stem = prefix.rstrip(_LAST_CHARACTER)
+    if not stem:
+        return _LAST_CHARACTER * _LONGEST_KEY
+    following = ord(stem[-1]) + 1
+    # Text holds no surrogates, so none can follow.
+    return stem[:-1] + chr(0xE000 if following == 0xD800 else following)

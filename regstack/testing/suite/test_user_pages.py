@@ -211,3 +211,19 @@ async def test_a_search_matches_a_prefix_of_the_email_key_and_follows_changes_of
         did="searched for the name of an account that was a registration",
         cause="create_from_pending does not write the folded name",
     )
+
+
+@clause("USR-13", "COM-11")
+@pytest.mark.parametrize("search", ["ada", "\ud7ff", "\U0010ffff"])
+async def test_a_search_reaches_names_up_to_the_last_character_of_unicode(
+    search: str, backend: Backend, make: Builder, expect: Expectation
+) -> None:
+    names = [search, f"{search}\U0010ffff", f"{search}\U0010ffff\U0010ffffz"]
+    for name in [*names, f"z{search}"]:
+        await backend.users.create(make.user(full_name=name, email_key=f"{make.hash()}@example.com"))
+    expect(
+        await backend.users.count(search=search),
+        len(names),
+        did=f"searched for {ascii(search)} among names that go on with U+10FFFF",
+        cause="the range of a prefix ends below some of what begins with it",
+    )
