@@ -30,12 +30,19 @@ class Write:
         is_first: says of an answer that it is the one of the call that made the change.
         is_repeat: says of an answer that a call may give it once the change was made.
         is_done: asks the database whether the change was made.
+        is_whole: asks whether all is made that goes with it, where a crash may leave that to the
+            repeat; None where there is nothing more.
     """
 
     call: Call
     is_first: Callable[[Any], bool]
     is_repeat: Callable[[Any], bool]
     is_done: Callable[[Backend], Awaitable[bool]]
+    is_whole: Callable[[Backend], Awaitable[bool]] | None = None
+
+    async def is_finished(self, backend: Backend) -> bool:
+        """Ask whether nothing is left to do."""
+        return await self.is_done(backend) and (self.is_whole is None or await self.is_whole(backend))
 
 
 async def _create(backend: Backend, make: Builder) -> Write:
@@ -52,14 +59,17 @@ async def _create_from_pending(backend: Backend, make: Builder) -> Write:
     await backend.pending.put(pending)
 
     async def is_done(backend: Backend) -> bool:
-        made = await backend.users.get_by_id(pending.user_id) is not None
-        return made and await backend.pending.find_by_token_hash(pending.token_hash) is None
+        return await backend.users.get_by_id(pending.user_id) is not None
+
+    async def is_whole(backend: Backend) -> bool:
+        return await backend.pending.find_by_token_hash(pending.token_hash) is None
 
     return Write(
         call("users.create_from_pending", pending.token_hash, make.clock.now()),
         lambda user: user is not None and user.id == pending.user_id,
         lambda user: user is None or user.id == pending.user_id,
         is_done,
+        is_whole,
     )
 
 
@@ -134,15 +144,14 @@ async def _delete(backend: Backend, make: Builder) -> Write:
         await backend.oauth_identities.create(identity)
 
     async def is_done(backend: Backend) -> bool:
-        left: list[object] = [
-            await backend.users.get_by_id(user.id),
-            await backend.pending.find_by_token_hash(pending.token_hash),
-        ]
-        if linked:
-            left.append(await backend.oauth_identities.find_by_subject(identity.issuer, identity.subject))
-        return left == [None] * len(left)
+        return await backend.users.get_by_id(user.id) is None
 
-    return Write(call("users.delete", user.id), _is_true, _is_false, is_done)
+    async def is_whole(backend: Backend) -> bool:
+        waits = await backend.pending.find_by_token_hash(pending.token_hash) is not None
+        found = linked and await backend.oauth_identities.find_by_subject(identity.issuer, identity.subject)
+        return not waits and not found
+
+    return Write(call("users.delete", user.id), _is_true, _is_false, is_done, is_whole)
 
 
 async def _put(backend: Backend, make: Builder) -> Write:

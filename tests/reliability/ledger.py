@@ -75,7 +75,7 @@ class Ledger:
 
     async def lost(self, backend: Backend) -> list[str]:
         """Look for everything that was acknowledged; give the operations that left no trace."""
-        return [write.call.operation for write in self.acknowledged if not await write.is_done(backend)]
+        return [write.call.operation for write in self.acknowledged if not await write.is_finished(backend)]
 
 
 async def until_it_answers(backend: Backend) -> None:

@@ -6,14 +6,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from regstack.models.text import search_key
+from regstack.models.text import end_of_prefix, search_key
 from regstack_mongo.user_documents import PROJECTION, UserDocuments, user_of
 
 if TYPE_CHECKING:
     from regstack.models.user import User
     from regstack_mongo.repository import Raw
-
-_LAST_CHARACTER = "\U0010ffff"
 
 
 class UserPaging(UserDocuments):
@@ -64,6 +62,6 @@ def _query(
     flags = {"is_active": is_active, "is_superuser": is_superuser, "is_verified": is_verified}
     query: Raw = {name: flag for name, flag in flags.items() if flag is not None}
     if prefix := search_key(search) if search else "":
-        within = {"$gte": prefix, "$lt": prefix + _LAST_CHARACTER}
+        within = {"$gte": prefix, "$lt": end_of_prefix(prefix)}
         query["$or"] = [{"email_key": within}, {"name_key": within}]
     return query

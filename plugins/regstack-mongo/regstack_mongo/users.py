@@ -123,12 +123,18 @@ class MongoUsers(UserCreation, UserCredentials, UserPaging):
                 return row
 
             this = this_user(user_id, token_version)
-            if await take_away(connection, this, take, timeout=self._db.timeout) is None:
-                return False
-            await connection.pending.delete_many({"user_id": user_id})
+            gone = await take_away(connection, this, take, timeout=self._db.timeout) is not None
+            theirs: dict[str, Any] = {"user_id": user_id}
+            if not gone:
+                if await connection.users.find_one({"_id": user_id}, {"_id": 1}) is not None:
+                    return False
+                # A deletion that broke off here is finished by whoever makes it again. What is left
+                # of an account is told from a registration that is still to become one.
+                theirs["$or"] = [{"for_account": True}, {"claimed": True}]
+            await connection.pending.delete_many(theirs)
             for field in ("linking_user_id", "result_user_id"):
                 await connection.oauth_states.delete_many({field: user_id})
-            return True
+            return gone
 
         return await self._db.write(delete)
 

@@ -10,7 +10,7 @@ from sqlalchemy import String, bindparam, cast, func, select
 
 from regstack.backends.sql.user_rows import UserRows
 from regstack.models.ids import is_id
-from regstack.models.text import search_key
+from regstack.models.text import end_of_prefix, search_key
 from regstack.models.user import User
 
 if TYPE_CHECKING:
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from regstack.backends.sql.executor import Executor
     from regstack.backends.sql.statement import Statement
     from regstack.backends.sql.tables import Tables
-
-_LAST_CHARACTER = "\U0010ffff"
-_LONGEST_KEY = 1000
 
 _Place = Literal["", "id", "text"]
 _Shape = tuple[bool, bool, _Place, bool | None, bool | None, bool | None]
@@ -49,7 +46,7 @@ class UserPaging(UserRows):
     ) -> int:
         prefix = search_key(search) if search else ""
         statement = self._statement((True, prefix != "", "", is_active, is_superuser, is_verified))
-        row = await self._db.fetch_one(statement, low=prefix, high=_end_of(prefix))
+        row = await self._db.fetch_one(statement, low=prefix, high=end_of_prefix(prefix))
         return int(row[0]) if row is not None else 0
 
     async def list_page(
@@ -69,7 +66,7 @@ class UserPaging(UserRows):
         rows = await self._db.fetch_all(
             self._statement(shape),
             low=prefix,
-            high=_end_of(prefix),
+            high=end_of_prefix(prefix),
             last=after,
             most=limit,
             skipped=skip,
@@ -118,13 +115,3 @@ class UserPaging(UserRows):
         by_email = select(c.id).where(c.email_key >= low, c.email_key < high)
         by_name = select(c.id).where(c.full_name_key >= low, c.full_name_key < high)
         return by_email.union(by_name).subquery("found")
-
-
-def _end_of(prefix: str) -> str:
-    """Give the first text, in the order of code points, after all that begin with the prefix."""
-    stem = prefix.rstrip(_LAST_CHARACTER)
-    if not stem:
-        return _LAST_CHARACTER * _LONGEST_KEY
-    following = ord(stem[-1]) + 1
-    # Text holds no surrogates, so none can follow.
-    return stem[:-1] + chr(0xE000 if following == 0xD800 else following)

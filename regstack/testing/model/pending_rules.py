@@ -60,7 +60,7 @@ class PendingRules(Rules):
             full_name=name,
             created_at=self.twin.clock.now(),
             expires_at=self.expiry(lifetime),
-            for_account=for_account,
+            for_account=for_account and stored is not None,  # core makes such a row of an account
         )
         self.call("pending.put", pending)
         return pending.token_hash

@@ -193,7 +193,7 @@ async def test_a_write_whose_answer_is_lost_says_so_and_can_be_made_again(
                 did=did,
                 cause="the backend repeats a write whose outcome it does not know",
             )
-            expect(await write.is_done(backend), True, did=f"{did}; looked whether it was done")
+            expect(await write.is_finished(backend), True, did=f"{did}; looked whether it was done")
             if not lost:
                 break
             continue
@@ -221,7 +221,7 @@ async def test_a_write_whose_answer_is_lost_says_so_and_can_be_made_again(
             did=f"{did}; made the call again, the change {'was' if done else 'was not'} made before",
             cause="half of the change was made",
         )
-        expect(await write.is_done(backend), True, did=f"{did}; looked whether it was done in the end")
+        expect(await write.is_finished(backend), True, did=f"{did}; looked whether it was done in the end")
     else:
         pytest.fail(f"{operation} takes over {MOST_STEPS} round trips")
 
@@ -261,7 +261,7 @@ async def test_an_operation_that_is_cancelled_leaves_the_state_of_before_or_afte
             did=f"{did}; made the call again",
             cause="half of the change was made",
         )
-        expect(await write.is_done(witness), True, did=f"{did}; looked whether it was done in the end")
+        expect(await write.is_finished(witness), True, did=f"{did}; looked whether it was done in the end")
         if not outcome.reached:
             break
     else:
