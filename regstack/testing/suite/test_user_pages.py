@@ -224,6 +224,6 @@ async def test_a_search_reaches_names_up_to_the_last_character_of_unicode(
     expect(
         await backend.users.count(search=search),
         len(names),
-        did=f"searched for {ascii(search)} among names that go on with U+10FFFF",
+        did=f"searched for {search!a} among names that go on with U+10FFFF",
         cause="the range of a prefix ends below some of what begins with it",
     )
