@@ -89,7 +89,7 @@ class Expectation:
         names = ", ".join(clause.name for clause in self._clauses)
         lines = [
             f"{names} does not hold on {self._backend!r}",
-            *(f"  {clause.name:8}{clause.rule}" for clause in self._clauses),
+            *(f"  {clause.name}  {clause.rule}" for clause in self._clauses),
             f"  done:   {did}",
             f"  came:   {came}",
             f"  wanted: {wanted}",

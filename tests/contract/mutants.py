@@ -15,7 +15,9 @@ from typing import Any, ClassVar
 from regstack.backends.base import Capability
 from regstack.errors import UserAlreadyExistsError
 from regstack.models.attempt import AttemptDecision
+from regstack.models.instant import instant
 from regstack.models.mfa_code import MfaOutcome, MfaVerifyResult
+from regstack.models.oauth_state import OAuthState
 from regstack.models.pending import PendingRegistration
 from regstack.models.user import TokenSubject, User
 from regstack.testing.memory.attempts import MemoryAttempts
@@ -34,10 +36,12 @@ class Mutant(MemoryHarness):
 
     Attributes:
         clauses: all of these must fail.
+        by_model: it takes random programs to find it; those that check one of the clauses must fail.
         repositories: the broken ones, by attribute of the backend.
     """
 
     clauses: ClassVar[tuple[str, ...]]
+    by_model: ClassVar[bool] = False
     repositories: ClassVar[dict[str, type[Any]]] = {}
 
     async def open(self, clock: Any, **settings: Any) -> MemoryBackend:
@@ -458,6 +462,72 @@ class Dropping(MemoryUsers):
 class UsesResetTokensAgain(Mutant):
     clauses = ("USR-10", "USR-11", "USR-03")
     repositories: ClassVar = {"users": Dropping}
+
+
+class Prolonging(MemoryBlacklist):
+    async def revoke(self, jti: str, exp: datetime) -> bool:
+        first = await super().revoke(jti, exp)
+        self._store.revocations[jti] = instant(exp)
+        return first
+
+
+class LetsALaterRevocationDecideTheExpiry(Mutant):
+    clauses = ("BLK-01",)
+    by_model = True
+    repositories: ClassVar = {"blacklist": Prolonging}
+
+
+class WholeRows(Users):
+    async def set_phone(self, user_id: str, phone_number: str | None) -> User | None:
+        self._store.email_changes.pop(user_id, None)
+        return await super().set_phone(user_id, phone_number)
+
+
+class LosesTheEmailChangeWithThePhone(Mutant):
+    clauses = ("USR-11",)
+    by_model = True
+    repositories: ClassVar = {"users": WholeRows}
+
+
+class LongestWindow(MemoryAttempts):
+    async def record_failure(self, key: str, *, window: timedelta, now: datetime) -> int:
+        count = await super().record_failure(key, window=window, now=now)
+        row = self._store.attempts[key]
+        longest = max(row.expires_at, instant(row.opened_at + window))
+        self._store.attempts[key] = replace(row, expires_at=longest)
+        return count
+
+
+class LetsAFailureProlongAWindow(Mutant):
+    clauses = ("attempts.record_failure",)
+    by_model = True
+    repositories: ClassVar = {"attempts": LongestWindow}
+
+
+class OverExpired(MemoryOAuthStates):
+    async def create(self, state: OAuthState) -> bool:
+        known = self._store.states.get(state.state_hash)
+        if known is not None and known.expires_at <= self._clock.now():
+            del self._store.states[state.state_hash]
+        return await super().create(state)
+
+
+class ReplacesAnExpiredFlow(Mutant):
+    clauses = ("oauth_states.create",)
+    by_model = True
+    repositories: ClassVar = {"oauth_states": OverExpired}
+
+
+class OneRegistrationEach(MemoryPending):
+    async def put(self, pending: PendingRegistration) -> None:
+        drop_where(self._store.pending, lambda row: row.user_id == pending.user_id)
+        await super().put(pending)
+
+
+class KeepsOneRegistrationOfAUser(Mutant):
+    clauses = ("pending.put",)
+    by_model = True
+    repositories: ClassVar = {"pending": OneRegistrationEach}
 
 
 class WithKnownFailure(RevokesTwice):

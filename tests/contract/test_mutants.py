@@ -3,33 +3,67 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from regstack.testing.harness import load_harness
-from regstack.testing.runner import run_suites
+from regstack.testing.runner import SuiteRun, run_suites
 
-MUTANTS = Path(__file__).with_name("mutants.py")
-NAMES = re.findall(r"^class (\w+)\(Mutant\)", MUTANTS.read_text("utf-8"), re.MULTILINE)
-SHARES = 3
+HERE = Path(__file__).parent
+MODEL = "test_every_program_is_answered_as_the_reference_answers_it"
+Publish = Callable[[Mapping[str, Sequence[str]]], None]
 
 
-@pytest.mark.parametrize("share", range(SHARES))
-def test_mutants_are_killed_by_the_clauses_that_they_break(share: int) -> None:
-    broken: dict[str, tuple[str, ...]] = {
-        name: load_harness(f"{MUTANTS}:{name}").clauses  # type: ignore[attr-defined]
-        for name in NAMES[share::SHARES]
-    }
-    runs = run_suites(
-        [
-            [f"--regstack-harness={MUTANTS}:{name}", *(f"--regstack-clause={each}" for each in clauses)]
-            for name, clauses in broken.items()
-        ]
-    )
-    survivors = {}
-    for (name, clauses), run in zip(broken.items(), runs, strict=True):
-        killed = {clause for found in run.failed().values() for clause in found}
-        if run.exit_status != pytest.ExitCode.TESTS_FAILED or not killed.issuperset(clauses):
-            survivors[name] = set(clauses) - killed
-    assert not survivors, runs[0].output
+def references(file: str, pattern: str) -> list[str]:
+    """Give what names each harness of a file whose class statement looks like this."""
+    names = re.findall(pattern, (HERE / file).read_text("utf-8"), re.MULTILINE)
+    return [f"{HERE / file}:{name}" for name in names]
+
+
+MUTANTS = references("mutants.py", r"^class (\w+)\(Mutant\)")
+SQL_MUTANTS = references("sql_mutants.py", r"^class (Sqlite\w+)\(")
+SHARES = [
+    *(pytest.param(MUTANTS[share::4], id=f"reference-{share}") for share in range(4)),
+    *(pytest.param(SQL_MUTANTS[share::2], id=f"sql-{share}") for share in range(2)),
+]
+
+
+def options(reference: str, mutant: Any) -> list[str]:
+    """Run the tests of the clauses alone; random programs only for those who need them."""
+    clauses = [f"--regstack-clause={clause}" for clause in mutant.clauses]
+    chosen = ["-k", MODEL, "--regstack-thorough"] if by_model(mutant) else ["-k", f"not {MODEL}"]
+    return [f"--regstack-harness={reference}", *clauses, *chosen]
+
+
+def by_model(mutant: Any) -> bool:
+    return getattr(mutant, "by_model", False)
+
+
+def killers(mutant: Any, run: SuiteRun) -> set[str]:
+    """Give the clauses that killed the mutant; empty where one of those that should did not.
+
+    A random program fails by the operation whose answer shows the bug, which need not be the broken one.
+    """
+    failed = {clause for clauses in run.failed().values() for clause in clauses}
+    enough = bool(failed) if by_model(mutant) else failed >= set(mutant.clauses)
+    return failed if enough and run.exit_status == pytest.ExitCode.TESTS_FAILED else set()
+
+
+@pytest.mark.parametrize("share", SHARES)
+def test_mutants_are_killed_by_the_clauses_that_they_break(share: list[str], publish_kills: Publish) -> None:
+    mutants = {reference: load_harness(reference) for reference in share}
+    try:
+        runs = run_suites([options(reference, mutant) for reference, mutant in mutants.items()])
+        killed = {
+            reference.rpartition(":")[2]: sorted(killers(mutant, run))
+            for (reference, mutant), run in zip(mutants.items(), runs, strict=True)
+        }
+    finally:
+        for mutant in mutants.values():
+            mutant.close()
+    publish_kills(killed)
+    survivors = [name for name, clauses in killed.items() if not clauses]
+    assert not survivors, f"{survivors} survived\n{runs[0].output}"

@@ -21,7 +21,7 @@ from regstack.testing.model.pending_rules import PendingRules
 from regstack.testing.model.shortening import shorten
 from regstack.testing.model.twin import Twin
 from regstack.testing.model.user_rules import UserRules
-from regstack.testing.model.view import sightings
+from regstack.testing.model.view import last_uses, sightings
 
 if TYPE_CHECKING:
     import asyncio
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class Model(UserRules, CredentialRules, PendingRules, CounterRules, CodeRules, OAuthRules):
-    """Every rule; at the end of a program, everything that can be seen is compared.
+    """Every rule; at the end of a program, all that can be seen or used is compared.
 
     Args:
         twin: backend and reference.
@@ -50,10 +50,11 @@ class Model(UserRules, CredentialRules, PendingRules, CounterRules, CodeRules, O
         self._close = close
 
     def teardown(self) -> None:
-        """Look at everything, unless an answer was wrong already."""
+        """Look at everything, then use up what can be used, unless an answer was wrong already."""
         try:
             if not self.twin.broken:
                 self.twin.look([*sightings(self.twin, self.names, self.repositories)])
+                self.twin.look([*last_uses(self.twin, self.names, self.repositories)])
         finally:
             self._close(self.twin)
 
@@ -128,8 +129,8 @@ class Explorer:
             shortest = shorten(self._failed.program, broken, self._attempt)
         else:
             return
-        # Outside the block, since Hypothesis notes the long program on what it raised.
-        raise shortest
+        # The long program, and what Hypothesis noted on it, would only hide the short one.
+        raise shortest from shortest.__cause__
 
     def _machine(self, repositories: frozenset[str]) -> Model:
         clock = FrozenClock(self._start)

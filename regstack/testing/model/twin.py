@@ -42,6 +42,7 @@ class Twin:
         reference: as given; to be looked into, not to be changed.
         clock: as given.
         symbols: as given.
+        start: where the clock stood at first.
         program: the steps so far.
         broken: an answer did not agree; nothing after it means anything.
     """
@@ -63,7 +64,8 @@ class Twin:
         self._runner = runner
         self._backend = backend
         self.symbols = symbols
-        self._notation = Notation(clock.now(), symbols)
+        self.start = clock.now()
+        self._notation = Notation(self.start, symbols)
         self._seed = seed
         self._stored: Counter[str] = Counter()
 
@@ -81,7 +83,7 @@ class Twin:
         return self._runner.run(self._on_both(call))
 
     def look(self, calls: Iterable[Call]) -> None:
-        """Make calls on both that change nothing.
+        """Make calls on both, one after the other.
 
         Raises:
             ClauseBroken: the backend's answer to one of them is another one.

@@ -62,7 +62,7 @@ class UserRules(Rules):
         verified: bool,
         again: str | None,
         distance: timedelta,
-    ) -> str:
+    ) -> Any:
         user = User.new(
             id=canonical(again) or self.names.id("user"),
             email=email.address,
@@ -73,8 +73,8 @@ class UserRules(Rules):
             is_verified=verified,
             is_superuser=superuser,
         )
-        self.call("users.create", user)
-        return user.id
+        stored = self.call("users.create", user)
+        return stored.id if stored is not None else multiple()
 
     @rule(target=USERS, token=PENDING_TOKENS, delay=DELAYS)
     @only_with("pending")

@@ -1,4 +1,4 @@
-"""All that can be seen of a backend, as calls that change nothing."""
+"""All that can be seen of a backend, and what can still be used."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from regstack.testing.model.twin import Twin
 
 _WINDOW = timedelta(hours=1)
+_BEFORE = timedelta(days=1)
 _EVERYONE = 1000
 
 
@@ -54,6 +55,28 @@ def sightings(twin: Twin, names: Names, repositories: frozenset[str]) -> Iterato
     if "oauth_states" in repositories:
         for state in names.of("state"):
             yield call("oauth_states.find", state)
+
+
+def last_uses(twin: Twin, names: Names, repositories: frozenset[str]) -> Iterator[Call]:
+    """Use up every token, code and result that the program may have left, and look at the accounts.
+
+    By a `now` from before the program, so that nothing is expired that is still stored.
+    """
+    now = twin.start - _BEFORE
+    if "mfa_codes" in repositories:
+        for code in [*twin.reference.store.mfa_codes.values()]:
+            yield call("mfa_codes.verify", code.user_id, code.kind, code.code_hash, now)
+    if "oauth_states" in repositories:
+        for result in names.of("result"):
+            yield call("oauth_states.consume", result, now)
+    for token in names.of("change_token"):
+        yield call("users.confirm_email_change", token, now)
+    for token in names.of("reset_token"):
+        yield call("users.reset_password", token, f"password of {token}", now)
+    if "pending" in repositories:
+        for token in names.of("pending_token"):
+            yield call("users.create_from_pending", token, now)
+    yield call("users.list_page", limit=_EVERYONE)
 
 
 def _accounts(users: Sequence[User]) -> Iterator[Call]:
