@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from sqlalchemy import bindparam, delete, select
 
+from regstack.backends.base import PingReport
 from regstack.backends.sql.attempts import SqlAttempts
 from regstack.backends.sql.blacklist import SqlBlacklist
 from regstack.backends.sql.mfa_codes import SqlMfaCodes
@@ -17,14 +18,14 @@ from regstack.backends.sql.oauth_states import SqlOAuthStates
 from regstack.backends.sql.pending import SqlPending
 from regstack.backends.sql.repository import columns_of
 from regstack.backends.sql.users import SqlUsers
-from regstack.errors import LastSuperuserError
+from regstack.errors import BackendUnavailable, LastSuperuserError
 from regstack.models.instant import instant
 from regstack.models.mfa_code import MfaOutcome, MfaVerifyResult
 from regstack.models.oauth_state import OAuthState
 from regstack.models.pending import PendingRegistration
 from regstack.models.user import User
 from regstack.testing.harness import Harness
-from tests.contract.harnesses import SqliteHarness
+from tests.contract.harnesses import PostgresHarness, SqliteHarness
 
 
 class SqlMutant(Harness):
@@ -36,10 +37,10 @@ class SqlMutant(Harness):
     """
 
     clauses: ClassVar[tuple[str, ...]]
-    repositories: ClassVar[dict[str, type[Any]]]
+    repositories: ClassVar[dict[str, type[Any]]] = {}
 
-    async def open(self, clock: Any) -> Any:
-        backend: Any = await super().open(clock)  # type: ignore[safe-super]
+    async def open(self, clock: Any, **settings: Any) -> Any:
+        backend: Any = await super().open(clock, **settings)  # type: ignore[safe-super]
         for name, repository in self.repositories.items():
             setattr(backend, name, repository(backend.executor, backend.tables, clock))
         return backend
@@ -180,6 +181,46 @@ class SearchesTheFormerName(SqlMutant):
     repositories: ClassVar = {"users": StaleKey}
 
 
+class RetriesBlindly(SqlMutant):
+    """Repeats a write although the answer of the first one was lost."""
+
+    clauses = ("COM-10",)
+
+    async def open(self, clock: Any, **settings: Any) -> Any:
+        backend: Any = await super().open(clock, **settings)
+        within_deadline = backend.executor.within_deadline
+        backend.executor.within_deadline = lambda once, *, repeatable: within_deadline(once, repeatable=True)
+        return backend
+
+
+class HidesThatTheOutcomeIsUnknown(SqlMutant):
+    clauses = ("COM-10",)
+
+    async def open(self, clock: Any, **settings: Any) -> Any:
+        backend: Any = await super().open(clock, **settings)
+        translated = backend.executor.translated
+
+        def known(error: Exception) -> Exception:
+            seen: Exception = translated(error)
+            return BackendUnavailable() if isinstance(seen, BackendUnavailable) else seen
+
+        backend.executor.translated = known
+        return backend
+
+
+class PingsWithoutAsking(SqlMutant):
+    clauses = ("COM-12",)
+
+    async def open(self, clock: Any, **settings: Any) -> Any:
+        backend: Any = await super().open(clock, **settings)
+
+        async def ping() -> PingReport:
+            return PingReport(round_trip=timedelta(), server_version="18")
+
+        backend.ping = ping
+        return backend
+
+
 class SqliteConsumesWithoutReturning(ConsumesWithoutReturning, SqliteHarness): ...
 
 
@@ -202,3 +243,21 @@ class SqliteExchangesTwice(ExchangesTwice, SqliteHarness): ...
 
 
 class SqliteSearchesTheFormerName(SearchesTheFormerName, SqliteHarness): ...
+
+
+class PostgresConsumesWithoutReturning(ConsumesWithoutReturning, PostgresHarness): ...
+
+
+class PostgresComparesBeforeItIsPaid(ComparesBeforeItIsPaid, PostgresHarness): ...
+
+
+class PostgresCountsSuperusersWithoutLock(CountsSuperusersWithoutLock, PostgresHarness): ...
+
+
+class PostgresRetriesBlindly(RetriesBlindly, PostgresHarness): ...
+
+
+class PostgresHidesThatTheOutcomeIsUnknown(HidesThatTheOutcomeIsUnknown, PostgresHarness): ...
+
+
+class PostgresPingsWithoutAsking(PingsWithoutAsking, PostgresHarness): ...
