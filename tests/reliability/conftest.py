@@ -35,12 +35,13 @@ def make(clock: FrozenClock) -> Builder:
 
 
 @pytest.fixture
-def connect(clock: FrozenClock) -> Callable[[str], Backend]:
+def connect(clock: FrozenClock) -> Callable[..., Backend]:
     """Build the backend of a URL, with deadlines that suit servers which are killed."""
     registry = PluginRegistry.discover()
 
-    def build(url: str) -> Backend:
-        config = RegStackConfig(database_url=url, db_timeout_seconds=5.0, db_connect_timeout_seconds=2.0)
+    def build(url: str, **settings: Any) -> Backend:
+        deadlines = {"db_timeout_seconds": 5.0, "db_connect_timeout_seconds": 2.0}
+        config = RegStackConfig(database_url=url, **deadlines | settings)
         return registry.create_backend(config, clock)
 
     return build

@@ -12,6 +12,7 @@ from typing import Protocol
 import pytest
 
 from regstack.backends.base import Backend
+from regstack.errors import BackendTimeout
 from regstack.testing.builders import Builder
 from tests.reliability.conftest import ROUNDS
 from tests.reliability.ledger import Ledger, until_it_answers
@@ -44,6 +45,14 @@ class PostgresPair:
 
     def fail_over(self) -> None:
         self._primary.kill()
+        self._standby.promote()
+
+    def cut_off_the_standby(self) -> None:
+        self._standby.pause()
+
+    def fail_over_to_what_the_standby_has(self) -> None:
+        self._primary.kill()
+        self._standby.resume()
         self._standby.promote()
 
 
@@ -126,3 +135,20 @@ async def test_when_the_primary_is_killed_another_takes_over_without_a_loss_or_a
             await backend.aclose()
     tell(name, NUMBERS[rounds], acknowledged, len(lost), failed)
     assert lost == []
+
+
+async def test_a_write_that_no_standby_has_is_not_acknowledged(
+    make: Builder, connect: Callable[..., Backend]
+) -> None:
+    with postgres_pair() as pair:
+        backend = connect(pair.url, db_timeout_seconds=1.0)
+        await backend.install_schema()
+        user = await backend.users.create(make.user())
+        pair.cut_off_the_standby()
+        with pytest.raises(BackendTimeout) as caught:
+            await backend.users.set_password(user.id, "new")
+        assert caught.value.outcome_unknown
+        await asyncio.to_thread(pair.fail_over_to_what_the_standby_has)
+        await until_it_answers(backend)
+        assert await backend.users.set_password(user.id, "newer") is not None
+        await backend.aclose()

@@ -20,11 +20,6 @@ if TYPE_CHECKING:
     from regstack.models.finding import Finding
 
 
-_LATER_SECONDS = 2.0
-"""How much later than the caller the server gives up. A commit that waits for a synchronous standby
-is acknowledged when a timeout of the server ends the wait, so the caller must be gone by then."""
-
-
 class PostgresBackend(SqlBackend):
     """Accounts in a PostgreSQL database."""
 
@@ -41,7 +36,7 @@ class PostgresBackend(SqlBackend):
                 Address.parse(config.database_url.get_secret_value()),
                 size=config.db_pool_size,
                 connect_timeout=config.db_connect_timeout_seconds,
-                statement_timeout=config.db_timeout_seconds + _LATER_SECONDS,
+                statement_timeout=config.db_timeout_seconds,
                 statement_cache_size=config.postgres_statement_cache_size,
             )
             if engine is None
