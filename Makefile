@@ -37,8 +37,8 @@ contract: $(STAMP) ## run the storage contract on every backend
 bench: $(STAMP) ## measure, and print ratios of things measured in the same run
 	$(BIN)/pytest benchmarks -s -p no:xdist
 
-soak: $(STAMP) ## run the long tests too
-	$(BIN)/pytest -m soak
+soak: $(STAMP) ## run the long tests: 100 kills, ten fail-overs, races many times over
+	$(BIN)/pytest -m soak -n $(JOBS)
 
 docs: $(STAMP) ## write the generated pages of docs/
 	$(BIN)/python tools/generate_configuration.py
