@@ -20,7 +20,7 @@ def doctor(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Finding settings, plugins, database and mail.
+    """Check settings, plugins, database and mail.
 
     The exit status is the number of failed checks.
     """

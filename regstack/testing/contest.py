@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from regstack.errors import RegStackError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Coroutine, Mapping, Sequence
     from random import Random
 
     from regstack.backends.base import Backend
@@ -35,13 +35,18 @@ class Call:
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
 
+    def send(self, backend: Backend) -> Coroutine[Any, Any, Any]:
+        """Call it on a backend; every error escapes."""
+        repository, _, operation = self.operation.partition(".")
+        sent: Coroutine[Any, Any, Any] = getattr(getattr(backend, repository), operation)(
+            *self.args, **self.kwargs
+        )
+        return sent
+
     async def make(self, backend: Backend) -> Outcome:
         """Call it on a backend; errors of regstack are outcomes, others escape."""
-        repository, _, operation = self.operation.partition(".")
         try:
-            return Outcome(
-                value=await getattr(getattr(backend, repository), operation)(*self.args, **self.kwargs)
-            )
+            return Outcome(value=await self.send(backend))
         except RegStackError as error:
             # Without cause and traceback it can be sent to another process.
             return Outcome(error=type(error))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from regstack.backends.base import Capability
 from regstack.models.mfa_code import MfaOutcome
+from regstack.testing.builders import HOUR
 from regstack.testing.contest import Call, call
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from regstack.testing.builders import Builder
 
     Prepare = Callable[[Backend, Builder], Awaitable["Write"]]
-
-HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +279,7 @@ async def _set_result(backend: Backend, make: Builder) -> Write:
 
 async def _exchange(backend: Backend, make: Builder) -> Write:
     set_result = await _set_result(backend, make)
-    await backend.oauth_states.set_result(*set_result.call.args, **set_result.call.kwargs)
+    await set_result.call.send(backend)
     result, state = set_result.call.kwargs["result_hash"], set_result.call.args[0]
 
     async def is_done(backend: Backend) -> bool:
@@ -311,7 +309,7 @@ def _is_false(answer: object) -> bool:
     return answer is False
 
 
-_ALWAYS: dict[str, Prepare] = {
+WRITES: dict[str, Prepare] = {
     "users.create": _create,
     "users.create_from_pending": _create_from_pending,
     "users.set_password": _set_password,
@@ -325,22 +323,21 @@ _ALWAYS: dict[str, Prepare] = {
     "blacklist.revoke": _revoke,
     "attempts.claim": _claim,
     "attempts.clear": _clear,
-}
-_BY_CAPABILITY: dict[Capability, dict[str, Prepare]] = {
-    Capability.MFA_CODES: {"mfa_codes.put": _put_code, "mfa_codes.verify": _verify},
-    Capability.OAUTH: {
-        "oauth_identities.create": _link,
-        "oauth_states.set_result": _set_result,
-        "oauth_states.consume": _exchange,
-    },
-}
-
-WRITES: dict[str, Prepare] = _ALWAYS | {
-    name: prepare for writes in _BY_CAPABILITY.values() for name, prepare in writes.items()
+    "mfa_codes.put": _put_code,
+    "mfa_codes.verify": _verify,
+    "oauth_identities.create": _link,
+    "oauth_states.set_result": _set_result,
+    "oauth_states.consume": _exchange,
 }
 """What prepares each write, by operation: it makes rows of its own and gives the change, not yet made."""
 
-NEEDS: dict[str, Capability] = {
-    name: capability for capability, writes in _BY_CAPABILITY.items() for name in writes
-}
-"""The capability that a write needs, where it needs one."""
+
+def needs(operation: str) -> Capability | None:
+    """Give the capability that a write needs, where it needs one."""
+    repository = operation.partition(".")[0]
+    optional = {
+        "mfa_codes": Capability.MFA_CODES,
+        "oauth_identities": Capability.OAUTH,
+        "oauth_states": Capability.OAUTH,
+    }
+    return optional.get(repository)

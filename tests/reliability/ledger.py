@@ -43,9 +43,7 @@ class Ledger:
         while not self._stop.is_set():
             try:
                 write = await WRITES[rng.choice(sorted(WRITES))](backend, make)
-                repository, _, operation = write.call.operation.partition(".")
-                change = getattr(getattr(backend, repository), operation)
-                answer = await change(*write.call.args, **write.call.kwargs)
+                answer = await write.call.send(backend)
                 if not write.is_first(answer):
                     raise AssertionError(f"{write.call.operation} answered {answer!r}")
                 self.acknowledged.append(write)

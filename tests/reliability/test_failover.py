@@ -7,7 +7,6 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 import pytest
 
@@ -24,15 +23,6 @@ pytestmark = pytest.mark.anyio
 
 NUMBERS = {"short": 1, "long": 10}
 PATIENCE_SECONDS = 60
-
-
-class Cluster(Protocol):
-    """Servers of which one is the primary."""
-
-    url: str
-
-    def fail_over(self) -> None:
-        """Kill the primary, and wait until another one takes writes."""
 
 
 class PostgresPair:
@@ -82,12 +72,8 @@ def postgres_pair() -> Iterator[PostgresPair]:
 @contextmanager
 def mongo_set() -> Iterator[MongoSet]:
     with MongoReplicaSet(members=3) as members:
-        wait_for(lambda: [state(member) for member in members.servers[0].status()] == [1, 2, 2])
+        wait_for(lambda: [member["state"] for member in members.servers[0].status()] == [1, 2, 2])
         yield MongoSet(members)
-
-
-def state(member: dict[str, int]) -> int:
-    return member["state"]
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

@@ -24,29 +24,11 @@ from tests.reliability.conftest import ROUNDS
 from tests.reliability.ledger import Ledger, until_it_answers
 from tests.servers.mongo import MongoReplicaSet, MongoServer
 from tests.servers.postgres import PostgresServer
-from tests.servers.process import Server
 
 pytestmark = pytest.mark.anyio
 
 NUMBERS = {"short": 3, "long": 100}
 ROOT = Path(__file__).parents[2]
-
-
-class KilledServer:
-    """A server, and how to get it back."""
-
-    def __init__(self, running: Any) -> None:
-        self._set: MongoReplicaSet | None = running if isinstance(running, MongoReplicaSet) else None
-        self._server: Server = running.servers[0] if self._set is not None else running
-        self.url: str = running.url
-
-    def kill(self) -> None:
-        self._server.kill()
-
-    def start_again(self) -> None:
-        self._server.start()
-        if self._set is not None:
-            self._set.primary()
 
 
 SERVERS: dict[str, tuple[Callable[[], AbstractContextManager[Any]], str]] = {
@@ -68,8 +50,7 @@ async def test_a_server_that_is_killed_in_mid_write_loses_nothing_that_was_ackno
     start, name = SERVERS[kind]
     acknowledged = failed = 0
     lost: list[str] = []
-    with start() as running:
-        server = KilledServer(running)
+    with start() as server:
         backend = connect(server.url)
         await backend.install_schema()
         for number in range(NUMBERS[rounds]):
@@ -78,7 +59,7 @@ async def test_a_server_that_is_killed_in_mid_write_loses_nothing_that_was_ackno
             await ledger.reach(random.Random(number).randrange(10, 40))
             await asyncio.to_thread(server.kill)
             ended = asyncio.create_task(ledger.end())
-            await asyncio.to_thread(server.start_again)
+            await asyncio.to_thread(server.start)
             await ended
             await until_it_answers(backend)
             assert ledger.escaped == []

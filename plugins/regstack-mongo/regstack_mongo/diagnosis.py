@@ -24,19 +24,17 @@ _WELL = {_PRIMARY, _SECONDARY, _ARBITER}
 
 
 async def diagnosed(connection: Connection, clock: Clock) -> tuple[Finding, ...]:
-    """Look at role, clock, durability, members, pool and version; changes nothing."""
+    """Look at role, clock, durability, members and pool; changes nothing."""
     admin = connection.client.admin
     await connection.greet()
     start = time.perf_counter()
     hello = await admin.command("hello", read_preference=ANY_SERVER)
     half = timedelta(seconds=(time.perf_counter() - start) / 2)
-    build = await admin.command("buildInfo", read_preference=ANY_SERVER)
     findings = [
         _role(hello),
         _skew(hello["localTime"], clock.now() - half),
         _durability(hello),
         _pool(connection),
-        Finding("server version", Health.OK, f"MongoDB {build['version']}"),
     ]
     if "setName" in hello:
         findings.append(await _members(admin))

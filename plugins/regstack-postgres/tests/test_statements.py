@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -14,8 +15,8 @@ from regstack.backends.sql.statement import Statement
 from regstack.models.ids import new_id
 from regstack.models.mfa_code import MfaCode, MfaKind
 from regstack.models.user import User
+from regstack.testing.proxy import Address, FaultProxy
 from regstack_postgres.backend import PostgresBackend
-from tests.servers.wire import Wire
 
 pytestmark = pytest.mark.anyio
 
@@ -51,24 +52,40 @@ def hot_operations(backend: PostgresBackend, user: User) -> dict[str, Callable[[
 async def test_hot_operations_are_one_exchange_on_the_wire(
     url: str, build: OpenBackend, make_user: MakeUser
 ) -> None:
-    async with Wire.to(url) as wire:
-        backend = build(database_url=f"{wire.url}?sslmode=disable", db_pool_size=1)
+    server = urlsplit(url)
+    address = Address(str(server.hostname), int(server.port or 5432))
+    async with FaultProxy(address, is_upkeep=lambda _: False) as proxy:
+        netloc = f"{server.username}@127.0.0.1:{proxy.address.port}"
+        through = server._replace(netloc=netloc, query="sslmode=disable").geturl()
+        backend = build(database_url=through, db_pool_size=1)
         user = await backend.users.create(make_user())
         operations = hot_operations(backend, user)
         for operation in operations.values():
             await operation()
         for name, operation in operations.items():
-            wire.sent.clear()
-            await operation()
-            # Bind, Execute, Sync; in one piece.
-            assert wire.sent == [b"BES"], name
-        wire.sent.clear()
-        await backend.users.set_flags(user.id, is_active=False)
-        assert wire.sent[0] == wire.sent[-1] == b"Q"
-        wire.sent.clear()
-        await backend.users.set_flags(user.id, is_active=False)
-        assert wire.sent == [b"Q", b"BES", b"BES", b"Q"]
+            assert await messages(proxy, operation) == [b"BES"], name  # Bind, Execute, Sync; in one piece
+
+        def disable() -> Any:
+            return backend.users.set_flags(user.id, is_active=False)
+
+        await disable()
+        assert await messages(proxy, disable) == [b"Q", b"BES", b"BES", b"Q"]
         await backend.aclose()
+
+
+async def messages(proxy: FaultProxy, operation: Callable[[], Any]) -> list[bytes]:
+    """For each exchange of an operation, the types of its messages, one letter each."""
+    proxy.exchanges.clear()
+    await operation()
+    return [types(exchange.request) for exchange in proxy.exchanges]
+
+
+def types(request: bytes) -> bytes:
+    found, at = b"", 0
+    while at < len(request):
+        found += request[at : at + 1]
+        at += 1 + int.from_bytes(request[at + 1 : at + 5], "big")
+    return found
 
 
 def statements_of(backend: PostgresBackend) -> Iterator[tuple[str, Statement]]:

@@ -114,14 +114,10 @@ class Process:
         assert self._popen.returncode == 0, errors
         return output.splitlines()
 
-    def kill(self) -> list[str]:
-        """Kill it; give the lines that were not read yet, the last of which may be cut."""
-        self._popen.kill()
-        return self._popen.communicate(timeout=DEADLINE_SECONDS)[0].splitlines()
-
     def stop(self) -> None:
         if self._popen.poll() is None:
-            self.kill()
+            self._popen.kill()
+            self._popen.communicate(timeout=DEADLINE_SECONDS)
 
 
 @pytest.fixture

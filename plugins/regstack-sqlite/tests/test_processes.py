@@ -6,7 +6,6 @@ import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,22 +22,6 @@ async def test_fifty_writers_in_several_processes_lose_no_update(
     outputs = run_together(4, "claim", "13", "4")
     counts = sorted(int(number) for output in outputs for line in output for number in line.split())
     assert counts == list(range(1, 4 * 13 * 4 + 1))
-
-
-async def test_a_process_killed_in_mid_write_loses_nothing_that_was_acknowledged(
-    backend: SqliteBackend, start: Callable[..., Any], path: Path
-) -> None:
-    for _ in range(3):
-        process = start("create")
-        process.await_ready()
-        process.begin()
-        acknowledged = [process.read_line() for _ in range(20)]
-        acknowledged += [line for line in process.kill() if len(line) == 36]
-        found = [await backend.users.get_by_id(user_id) for user_id in acknowledged]
-        assert None not in found
-    with sqlite3.connect(path) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    connection.close()
 
 
 async def test_a_lock_that_stays_is_a_timeout_within_the_deadline(

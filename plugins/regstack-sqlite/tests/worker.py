@@ -9,8 +9,6 @@ from pathlib import Path
 
 from regstack.auth.clock import SystemClock
 from regstack.config.schema import RegStackConfig
-from regstack.models.ids import new_id
-from regstack.models.user import User
 from regstack_sqlite.backend import SqliteBackend
 
 
@@ -43,19 +41,6 @@ async def claim(backend: SqliteBackend, tasks: str, rounds: str) -> None:
         print(*counts)
 
 
-async def create(backend: SqliteBackend) -> None:
-    """Create users for ever; print each id once it is acknowledged."""
-    wait_for_start()
-    while True:
-        user_id = new_id(backend.clock)
-        address = f"{user_id}@example.com"
-        user = User.new(
-            id=user_id, email=address, email_key=address, hashed_password=None, now=backend.clock.now()
-        )
-        await backend.users.create(user)
-        print(user_id, flush=True)
-
-
 async def imports(backend: SqliteBackend) -> None:
     """Install the schema, and print which of the heavy modules were imported."""
     await backend.install_schema()
@@ -64,7 +49,7 @@ async def imports(backend: SqliteBackend) -> None:
 
 async def main(command: str, url: str, *arguments: str) -> None:
     backend = SqliteBackend(config=RegStackConfig(database_url=url), clock=SystemClock())
-    commands = {"install": install, "claim": claim, "create": create, "imports": imports}
+    commands = {"install": install, "claim": claim, "imports": imports}
     try:
         await commands[command](backend, *arguments)
     finally:

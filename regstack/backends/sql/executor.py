@@ -194,51 +194,54 @@ class Executor(Queries):
             BackendError: a translated driver error; `BackendTimeout` at the deadline, of unknown
                 outcome where it is not repeatable.
         """
+        until = self._last_try(self.timeout)
         try:
             async with asyncio.timeout(self.timeout):
                 try:
                     return await once()
                 except Exception as error:  # noqa: BLE001 - examined and raised again
                     first = error
-                return await self.repeated(once, repeatable=repeatable, after=first)
+                return await self._again(once, first, repeatable=repeatable, until=until)
         except TimeoutError as error:
             raise self._late(outcome_unknown=not repeatable) from error
 
     async def repeated(
-        self,
-        once: Callable[[], Awaitable[T]],
-        *,
-        repeatable: bool,
-        after: Exception | None = None,
-        timeout: float | None = None,
+        self, once: Callable[[], Awaitable[T]], *, repeatable: bool, timeout: float | None = None
     ) -> T:
         """Run `once`, again while that is safe; stops by itself shortly before the deadline.
-
-        So the error that is raised in the end is the last attempt's, and not that time is up.
 
         Args:
             once: one attempt.
             repeatable: it may run twice even if the first attempt's end is not known.
-            after: what the first attempt came to, where it was made already.
             timeout: in place of the executor's, in seconds.
         """
-        seconds = self.timeout if timeout is None else timeout
+        until = self._last_try(self.timeout if timeout is None else timeout)
+        try:
+            return await once()
+        except Exception as error:  # noqa: BLE001 - examined and raised again
+            first = error
+        return await self._again(once, first, repeatable=repeatable, until=until)
+
+    def _last_try(self, seconds: float) -> float:
+        """Give the time after which nothing is tried any more, shortly before the deadline.
+
+        So the error that is raised in the end is the last attempt's, and not that time is up.
+        """
         margin = min(_MARGIN_SECONDS, seconds * _MARGIN_SHARE)
-        until = asyncio.get_running_loop().time() + seconds - margin
+        return asyncio.get_running_loop().time() + seconds - margin
+
+    async def _again(
+        self, once: Callable[[], Awaitable[T]], first: Exception, *, repeatable: bool, until: float
+    ) -> T:
+        """Repeat after a first attempt that failed, if that is safe; else raise what it came to."""
+        if not _may_repeat(self.translated(first), repeatable):
+            self._raise(first)
 
         async def attempt() -> T:
             try:
                 return await once()
             except Exception as error:  # noqa: BLE001 - raised again, as what it means
                 self._raise(error)
-
-        try:
-            if after is None:
-                return await attempt()
-            self._raise(after)
-        except (Locked, BackendUnavailable) as error:
-            if not _may_repeat(error, repeatable):
-                raise
 
         from tenacity import (  # noqa: PLC0415 - only where something went wrong
             AsyncRetrying,

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from regstack.errors import BackendTimeout, BackendUnavailable, RegStackError
+from regstack.testing.builders import HOUR
 from regstack.testing.cancellation import cancelled_at
 from regstack.testing.contest import call
 from regstack.testing.fixtures import FAULT_DEADLINE_SECONDS
 from regstack.testing.plugin import NotAvailable
-from regstack.testing.writes import HOUR, NEEDS, WRITES
+from regstack.testing.writes import WRITES
+from regstack.testing.writes import needs as needed
 
 if TYPE_CHECKING:
     from regstack.backends.base import Backend
@@ -36,15 +38,14 @@ MOST_STEPS = 60
 """Round trips and waits of one operation, at the most."""
 
 CALLS = [
-    pytest.param(operation, marks=[needs(NEEDS[operation])] if operation in NEEDS else [])
+    pytest.param(operation, marks=[needs(capability)] if (capability := needed(operation)) else [])
     for operation in WRITES
 ]
 
 
 async def _attempt(backend: Backend, one: Call) -> tuple[Any, RegStackError | None]:
-    repository, _, operation = one.operation.partition(".")
     try:
-        return await getattr(getattr(backend, repository), operation)(*one.args, **one.kwargs), None
+        return await one.send(backend), None
     except RegStackError as error:
         return None, error
 
@@ -236,9 +237,7 @@ async def test_an_operation_that_is_cancelled_leaves_the_state_of_before_or_afte
     await victim.users.count()
     for wait in range(1, MOST_STEPS):
         write = await WRITES[operation](witness, make)
-        repository, _, name = operation.partition(".")
-        function = getattr(getattr(victim, repository), name)
-        outcome = await cancelled_at(wait, function(*write.call.args, **write.call.kwargs))
+        outcome = await cancelled_at(wait, write.call.send(victim))
         did = f"{operation}, cancelled at its wait number {wait}"
         expect.that(
             outcome.error is None or isinstance(outcome.error, asyncio.CancelledError | RegStackError),
