@@ -98,7 +98,7 @@ class MongoBackend(Backend):
             build = await connection.database.command("buildInfo")
             return time.perf_counter() - start, build
 
-        seconds, build = await self.executor.read(ping)
+        seconds, build = await self.executor.read(ping, installed=False)
         return PingReport(round_trip=timedelta(seconds=seconds), server_version=str(build["version"]))
 
     async def aclose(self) -> None:  # noqa: D102

@@ -13,7 +13,7 @@ from pymongo import ReadPreference
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from regstack.errors import BackendUnavailable, ConfigurationError
+from regstack.errors import BackendError, BackendUnavailable, ConfigurationError
 from regstack_mongo.documents import make_documents
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ class Connection:
         client: the driver's.
         database: with the options above.
         documents: Beanie's classes.
+        installed: the schema was seen to be there.
         users: a collection, like the following.
         superusers: held by one task at a time that takes superusers away, so that tasks of one
             process do not overtake each other; between processes the roll call alone decides.
@@ -88,6 +89,7 @@ class Connection:
         self.attempts: Collection = self.database[f"{prefix}attempts"]
         self.oauth_states: Collection = self.database[f"{prefix}oauth_states"]
         self.schema: Collection = self.database[f"{prefix}schema"]
+        self.installed = False
         self._seen: TopologyDescription | None = None
         self._secondary = False
         self._owned = source.owned
@@ -120,6 +122,19 @@ class Connection:
             await self.aclose()
             raise
         return hello
+
+    async def check_installed(self) -> None:
+        """Refuse a database without our indexes: collections appear by themselves, uniqueness does not.
+
+        Raises:
+            BackendError: `install_schema` never ran, or under another prefix.
+        """
+        if await self.schema.find_one({}, {"_id": 1}) is None:
+            raise BackendError(
+                "the schema is missing: run `regstack migrate`, or await `install_schema()` at start-up; "
+                "are the database and `table_prefix` those it was installed with?"
+            )
+        self.installed = True
 
     def check_primary(self) -> None:
         """Refuse a server that `directConnection` names and that is no primary; costs no round trip.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pymongo
 
+from regstack.errors import BackendTimeout, BackendUnavailable
 from regstack_mongo.connection import Connection
 from regstack_mongo.errors import meaning_of, redacted
 
@@ -44,15 +45,36 @@ class Executor:
         self._connection: Connection | None = None
         self._opening: asyncio.Task[Connection] | None = None
 
-    async def read(self, operation: Callable[[Connection], Awaitable[T]]) -> T:
-        """Run an operation that changes nothing."""
-        return await self._to_the_end(self._run(operation, self.timeout, writes=False))
+    async def read(self, operation: Callable[[Connection], Awaitable[T]], *, installed: bool = True) -> T:
+        """Run an operation that changes nothing.
+
+        Args:
+            operation: gets the connection.
+            installed: it needs the schema.
+        """
+        return await self._to_the_end(self._run(operation, self.timeout, writes=False, installed=installed))
 
     async def write(
-        self, operation: Callable[[Connection], Awaitable[T]], *, timeout: float | None = None
+        self,
+        operation: Callable[[Connection], Awaitable[T]],
+        *,
+        timeout: float | None = None,
+        several: bool = False,
+        installed: bool = True,
     ) -> T:
-        """Run an operation that changes something; `timeout` goes before the usual deadline."""
-        return await self._to_the_end(self._run(operation, timeout or self.timeout, writes=True))
+        """Run an operation that changes something.
+
+        Args:
+            operation: gets the connection.
+            timeout: goes before the usual deadline, in seconds.
+            several: it sends several commands, so that one which was certainly not done says
+                nothing of those before it.
+            installed: it needs the schema.
+        """
+        running = self._run(
+            operation, timeout or self.timeout, writes=True, several=several, installed=installed
+        )
+        return await self._to_the_end(running)
 
     async def look(self, operation: Callable[[Connection], Awaitable[T]]) -> T:
         """Run an operation that looks at the servers, whether or not one of them takes writes.
@@ -84,14 +106,30 @@ class Executor:
             raise
 
     async def _run(
-        self, operation: Callable[[Connection], Awaitable[T]], timeout: float, *, writes: bool
+        self,
+        operation: Callable[[Connection], Awaitable[T]],
+        timeout: float,
+        *,
+        writes: bool,
+        several: bool = False,
+        installed: bool = True,
     ) -> T:
+        begun = False
+
         async def run() -> T:
+            nonlocal begun
             connection = await self._opened()
             connection.check_primary()
+            if installed and not connection.installed:
+                await connection.check_installed()
+            begun = several
             return await operation(connection)
 
-        return await self._bounded(run, timeout, writes=writes)
+        try:
+            return await self._bounded(run, timeout, writes=writes)
+        except (BackendUnavailable, BackendTimeout) as error:
+            error.outcome_unknown = error.outcome_unknown or begun
+            raise
 
     async def _bounded(self, once: Callable[[], Awaitable[T]], timeout: float, *, writes: bool) -> T:
         try:

@@ -122,7 +122,7 @@ class MongoMfaCodes(Repository):
             return changed.modified_count if rows else -1
 
         total = 0
-        while (deleted := await self._db.write(purge)) >= 0:
+        while (deleted := await self._db.write(purge, several=True)) >= 0:
             total += deleted
         return total
 

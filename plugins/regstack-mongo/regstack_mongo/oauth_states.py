@@ -56,7 +56,7 @@ class MongoOAuthStates(ExpiringRepository):
             await connection.oauth_states.delete_one({"_id": row["_id"]})
             return False
 
-        return await self._db.write(store)
+        return await self._db.write(store, several=True)
 
     async def find(self, state_hash: str) -> OAuthState | None:
         query = {"_id": state_hash, "expires_at": {"$gt": self._clock.now()}}
@@ -106,7 +106,7 @@ class MongoOAuthStates(ExpiringRepository):
             await connection.oauth_states.delete_one({"_id": state_hash, "result_hash": result_hash})
             return False
 
-        return await self._db.write(store)
+        return await self._db.write(store, several=True)
 
     async def consume(self, result_hash: str, now: datetime) -> OAuthState | None:
         query = {"result_hash": result_hash, "expires_at": {"$gt": instant(now)}}
@@ -115,7 +115,7 @@ class MongoOAuthStates(ExpiringRepository):
             row: Raw | None = await connection.oauth_states.find_one_and_delete(query)
             return row if row is not None and await _users_live(connection, row) else None
 
-        row = await self._db.write(consume)
+        row = await self._db.write(consume, several=True)
         return _state(row) if row is not None else None
 
 

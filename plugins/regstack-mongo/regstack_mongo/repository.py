@@ -64,7 +64,7 @@ class ExpiringRepository(Repository):
             return deleted.deleted_count if rows else -1
 
         total = 0
-        while (deleted := await self._db.write(purge)) >= 0:
+        while (deleted := await self._db.write(purge, several=True)) >= 0:
             total += deleted
         return total
 

@@ -42,13 +42,25 @@ _DUPLICATES = 11000
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """One thing to do to one collection: drop an index by name, make one, or both."""
+    """One thing to do to one collection: drop an index by name, make one, or both.
+
+    Attributes:
+        collection: its name, an attribute of `Connection`.
+        drop: name of the index to drop.
+        make: the index to make.
+        hidden: the index is as it should be, but hidden from queries.
+        guards: the index that would be dropped is unique.
+    """
 
     collection: str
     drop: str | None
     make: Index | None
+    hidden: bool = False
+    guards: bool = False
 
     def __str__(self) -> str:
+        if self.hidden:
+            return f"show the index {self.drop} of {self.collection}"
         if self.make is None:
             return f"drop the index {self.drop} of {self.collection}"
         verb = "rebuild" if self.drop else "make"
@@ -69,7 +81,8 @@ class Schema:
 
     async def install(self) -> SchemaReport:
         """Make what is missing and repair what differs."""
-        return await self._db.write(self._install, timeout=max(_PATIENCE_SECONDS, self._db.timeout))
+        patience = max(_PATIENCE_SECONDS, self._db.timeout)
+        return await self._db.write(self._install, timeout=patience, several=True, installed=False)
 
     async def pending_changes(self) -> tuple[str, ...]:
         """Say what `install` would do."""
@@ -80,7 +93,7 @@ class Schema:
                 return ()
             return _told(connection, await self._compared(connection), version)
 
-        return await self._db.read(changes)
+        return await self._db.read(changes, installed=False)
 
     async def drop(self) -> None:
         """Remove the collections."""
@@ -89,8 +102,9 @@ class Schema:
             for name in (*COLLECTIONS, "schema"):
                 collection: Collection = getattr(connection, name)
                 await collection.drop()
+            connection.installed = False
 
-        await self._db.write(drop)
+        await self._db.write(drop, several=True, installed=False)
 
     async def _install(self, connection: Connection) -> SchemaReport:
         version = await _version(connection)
@@ -105,6 +119,7 @@ class Schema:
                 await connection.schema.update_one(
                     {"_id": _THIS, "version": {"$lt": VERSION}}, {"$set": {"version": VERSION}}, upsert=True
                 )
+        connection.installed = True
         return SchemaReport(revision=str(VERSION), changes=_told(connection, changes, version))
 
     async def _compared(self, connection: Connection) -> list[_Change]:
@@ -124,7 +139,9 @@ class Schema:
                 if there is None:
                     changes.append(_Change(name, None, index))
                 elif there != index.definition() or list(there["key"]) != list(index.keys):
-                    changes.append(_Change(name, index.name, index))
+                    hidden = there == {**index.definition(), "hidden": True}
+                    guards = bool(there.get("unique"))
+                    changes.append(_Change(name, index.name, index, hidden, guards))
         return changes
 
 
@@ -151,6 +168,15 @@ async def _indexes(collection: Collection) -> dict[str, dict[str, Any]]:
 
 
 async def _made(collection: Collection, change: _Change) -> None:
+    if change.hidden:
+        show = {"name": change.drop, "hidden": False}
+        await collection.database.command({"collMod": collection.name, "index": show})
+        return
+    if change.guards:
+        raise BackendError(
+            f"the unique index {change.drop} of {collection.name} is not as regstack makes it, and while it "
+            "is rebuilt duplicates could come in: stop the applications, drop it by hand, and install again"
+        )
     if change.drop is not None:
         try:
             await collection.drop_index(change.drop)

@@ -55,7 +55,7 @@ class UrlSource:
         """Make a client of the running event loop; it connects when it is used."""
         try:
             return AsyncMongoClient(self._url, connect=False, tz_aware=True, **self._options)
-        except (PyMongoError, ValueError, TypeError):
+        except (PyMongoError, ValueError, TypeError, OSError):
             # The driver's text may quote parts of the URL.
             raise ConfigurationError(_UNREADABLE) from None
 
@@ -96,6 +96,6 @@ def _taken_apart(url: str) -> tuple[str | None, set[str]]:
                 raise InvalidURI("no host, or a name that no database can have")
             return name or None, given
         name = parse_uri(url)["database"]
-    except (PyMongoError, ValueError, TypeError):
+    except (PyMongoError, ValueError, TypeError, OSError):
         raise ConfigurationError(_UNREADABLE) from None
     return name, given

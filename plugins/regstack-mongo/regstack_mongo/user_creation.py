@@ -17,7 +17,8 @@ receipt for a token that is dead, which means nothing any more. Step 3 goes befo
 sees an account without a receipt cannot delete the row as well.
 
 Not covered: of two confirmations by the same token at once, one is delayed between 1 and 2 for so
-long that the other finishes and the new account is deleted; then it comes back.
+long that the other finishes and the new account is deleted; then it comes back, and an access token
+from before is good again until it expires.
 """
 
 # ruff: noqa: D102 - the protocol documents every operation
@@ -69,7 +70,9 @@ class UserCreation(UserDocuments):
 
     async def create_from_pending(self, token_hash: str, now: datetime) -> User | None:
         now = instant(now)
-        return await self._db.write(lambda connection: self._confirmed(connection, token_hash, now))
+        return await self._db.write(
+            lambda connection: self._confirmed(connection, token_hash, now), several=True
+        )
 
     async def _confirmed(self, connection: Connection, token_hash: str, now: datetime) -> User | None:
         row = await connection.pending.find_one_and_update(

@@ -123,6 +123,10 @@ class MongoUsers(UserCreation, UserCredentials, UserPaging):
                 return row
 
             this = this_user(user_id, token_version)
+            # A claimed row could make the account again once it is gone; with its account there, it
+            # is used up, so it may go even where the account is to stay.
+            if await connection.users.find_one(this, {"_id": 1}) is not None:
+                await connection.pending.delete_many({"user_id": user_id, "claimed": True})
             gone = await take_away(connection, this, take, timeout=self._db.timeout) is not None
             theirs: dict[str, Any] = {"user_id": user_id}
             if not gone:
@@ -136,7 +140,7 @@ class MongoUsers(UserCreation, UserCredentials, UserPaging):
                 await connection.oauth_states.delete_many({field: user_id})
             return gone
 
-        return await self._db.write(delete)
+        return await self._db.write(delete, several=True)
 
     async def _found(self, query: Raw) -> User | None:
         row = await self._db.read(lambda connection: connection.users.find_one(query, PROJECTION))

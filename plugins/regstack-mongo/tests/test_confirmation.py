@@ -107,3 +107,43 @@ async def test_a_claimed_registration_is_out_of_reach_of_everything_else(
     assert await backend.pending.count_unexpired() == 0
     assert (await backend.users.find_login_subject(pending.email_key)).pending is None
     assert not await backend.pending.delete_by_email(pending.email_key)
+
+
+async def test_a_deletion_leaves_no_row_that_could_make_the_account_again(
+    open_backend: Any, standalone_url: str, make: Builder
+) -> None:
+    backend = open_backend(standalone_url)
+    await backend.install_schema()
+    pending = make.pending()
+    await backend.pending.put(pending)
+    with (
+        failing(standalone_url, ["delete"], closeConnection=True),
+        pytest.raises(BackendUnavailable),
+    ):
+        await backend.users.create_from_pending(pending.token_hash, make.clock.now())
+    assert await backend.users.get_by_id(pending.user_id) is not None
+    # The deletion breaks off as soon as the account is gone.
+    with (
+        failing(standalone_url, ["delete"], mode={"skip": 1}, closeConnection=True),
+        pytest.raises(BackendUnavailable),
+    ):
+        await backend.users.delete(pending.user_id)
+    assert await backend.users.get_by_id(pending.user_id) is None
+    assert await backend.users.create_from_pending(pending.token_hash, make.clock.now()) is None
+    assert await backend.users.get_by_id(pending.user_id) is None
+
+
+@pytest.mark.parametrize("code", [10107, 13435, 18])
+async def test_a_later_command_that_was_refused_does_not_hide_what_was_done_before(
+    code: int, open_backend: Any, standalone_url: str, make: Builder
+) -> None:
+    backend = open_backend(standalone_url)
+    await backend.install_schema()
+    user = await backend.users.create(make.user())
+    with (
+        failing(standalone_url, ["delete"], mode={"skip": 1}, errorCode=code),  # behind that of claimed rows
+        pytest.raises(BackendUnavailable) as raised,
+    ):
+        await backend.users.delete(user.id)
+    assert await backend.users.get_by_id(user.id) is None
+    assert raised.value.outcome_unknown

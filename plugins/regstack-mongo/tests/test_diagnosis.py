@@ -30,7 +30,6 @@ async def test_a_single_server_is_fine_but_has_no_copy(standalone: MongoServer, 
         "server clock": "ok",
         "durability": "warning",
         "connection pool": "ok",
-        "server version": "ok",
     }
     assert "no copy" in found["durability"].detail
 

@@ -11,7 +11,7 @@ from pymongo.errors import DuplicateKeyError
 
 from regstack.auth.clock import SystemClock
 from regstack.backends.base import Capability
-from regstack.errors import BackendError
+from regstack.errors import BackendError, UserAlreadyExistsError
 from regstack.testing.builders import Builder
 from regstack_mongo.backend import MongoBackend
 
@@ -158,3 +158,30 @@ async def test_dropping_removes_our_collections_and_nothing_else(backend: MongoB
         await backend.drop_schema()
         assert raw.list_collection_names() == ["of_the_host"]
     assert await backend.pending_changes() != ()
+
+
+async def test_a_database_where_it_was_never_installed_is_refused(
+    open_backend: Any, url: str, make: Builder
+) -> None:
+    backend = open_backend(url)
+    for attempt in (backend.users.create(make.user()), backend.users.count()):
+        with pytest.raises(BackendError, match="regstack migrate"):
+            await attempt
+    assert (await backend.ping()).server_version
+    await backend.install_schema()
+    await backend.users.create(make.user())
+
+
+async def test_a_unique_index_is_never_dropped_while_applications_write(
+    backend: MongoBackend, raw: Any, make: Builder
+) -> None:
+    raw.command({"collMod": "regstack_users", "index": {"name": "regstack_email_key", "hidden": True}})
+    assert (await backend.install_schema()).changes == ("show the index regstack_email_key of users",)
+    assert (await backend.install_schema()).changes == ()
+    raw["regstack_users"].drop_index("regstack_email_key")
+    raw["regstack_users"].create_index("email_key", name="regstack_email_key", unique=True, sparse=True)
+    user = await backend.users.create(make.user())
+    with pytest.raises(BackendError, match="stop the applications"):
+        await backend.install_schema()
+    with pytest.raises(UserAlreadyExistsError):
+        await backend.users.create(make.user(email_key=user.email_key))

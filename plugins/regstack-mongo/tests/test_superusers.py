@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from regstack.errors import BackendUnavailable, LastSuperuserError
+from regstack.errors import BackendTimeout, BackendUnavailable, LastSuperuserError
 from regstack.testing.builders import Builder
 from regstack_mongo.backend import MongoBackend
 from regstack_mongo.superusers import take_away
@@ -47,7 +47,7 @@ async def test_a_crash_at_any_step_leaves_both_or_one_and_nothing_to_repair(
     after = "alwaysOn" if command == "find" else {"skip": skip}
     with (
         failing(standalone_url, [command], mode=after, closeConnection=True),
-        pytest.raises(BackendUnavailable),
+        pytest.raises((BackendUnavailable, BackendTimeout)),
     ):
         await removal(backend, one.id)
     assert await left(backend) == 2
@@ -70,7 +70,7 @@ async def test_a_crash_after_the_account_is_gone_leaves_rows_that_mean_nothing(
     row = make.pending(user_id=user.id, email_key=user.email_key, for_account=True)
     await backend.pending.put(row)
     with (
-        failing(standalone_url, ["delete"], mode="alwaysOn", closeConnection=True),
+        failing(standalone_url, ["delete"], mode={"skip": 1}, closeConnection=True),
         pytest.raises(BackendUnavailable) as raised,
     ):
         await backend.users.delete(user.id)

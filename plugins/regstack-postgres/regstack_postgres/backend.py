@@ -45,7 +45,8 @@ class PostgresBackend(SqlBackend):
         return PostgresExecutor(
             source,
             timeout=config.db_timeout_seconds,
-            namespace=f"{config.db_schema or ''}\0{config.table_prefix}",
+            # Not the schema: one may be written in several ways, or come from the search path.
+            namespace=config.table_prefix,
         )
 
     async def diagnose(self) -> tuple[Finding, ...]:

@@ -41,6 +41,22 @@ _UNREACHABLE = "the database cannot be reached; is it running, and database_url 
 _BROKEN = "the connection to the database broke off"
 
 
+def redacted(error: BaseException) -> BaseException:
+    """Give the driver's error without what it quotes of rows and arguments.
+
+    The server tells the values of a key that is taken, and a whole row that a constraint refuses.
+    """
+    if isinstance(error, asyncpg.PostgresError):
+        copy: BaseException = type(error)(f"SQLSTATE {error.sqlstate}")
+        for name in ("constraint_name", "schema_name", "table_name", "column_name"):
+            setattr(copy, name, getattr(error, name, None))
+    elif isinstance(error, asyncpg.DataError):
+        copy = type(error)("the driver does not take a value for its column")
+    else:
+        return error
+    return copy.with_traceback(error.__traceback__)
+
+
 def meaning_of(error: BaseException, *, outcome_unknown: bool) -> BackendError | None:
     """Give the error of `regstack.errors` for one of the driver's; None for any other.
 
@@ -49,6 +65,8 @@ def meaning_of(error: BaseException, *, outcome_unknown: bool) -> BackendError |
         outcome_unknown: a write was sent that may have been committed, if the server did not
             answer that it failed.
     """
+    if isinstance(error, asyncpg.OutdatedSchemaCacheError) and outcome_unknown:
+        return BackendUnavailable("the schema changed under a statement", outcome_unknown=True)
     if isinstance(error, asyncpg.InvalidCachedStatementError | asyncpg.OutdatedSchemaCacheError):
         return Locked("the schema changed under a prepared statement")
     if isinstance(error, asyncpg.PostgresError):

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 
 from regstack.backends.sql.executor import MIGRATION_PATIENCE_SECONDS, Executor, Locked, Transaction
 from regstack.errors import BackendError
-from regstack_postgres.errors import READ_ONLY, meaning_of
+from regstack_postgres.errors import READ_ONLY, meaning_of, redacted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -100,7 +100,7 @@ class PostgresExecutor(Executor):
         await self._source.recover(connection, in_transaction=in_transaction)
         seen = meaning_of(original, outcome_unknown=outcome_unknown)
         if seen is not None:
-            raise seen from original
+            raise seen from redacted(original)
 
     @asynccontextmanager
     async def raw_migration(self) -> AsyncIterator[AsyncConnection]:

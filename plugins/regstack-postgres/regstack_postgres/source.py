@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from regstack.errors import BackendUnavailable, ConfigurationError
-from regstack_postgres.errors import meaning_of
+from regstack_postgres.errors import meaning_of, redacted
 
 if TYPE_CHECKING:
     from sqlalchemy import PoolProxiedConnection
@@ -60,7 +60,7 @@ class Source(ABC):
             except Exception as error:
                 seen = meaning_of(error, outcome_unknown=False)
                 if seen is not None:
-                    raise seen from error
+                    raise seen from redacted(error)
                 raise
             if not _has_news(connection):
                 return connection
@@ -77,9 +77,20 @@ class Source(ABC):
     async def _take(self) -> Any:
         """Lend a connection, which may have ended meanwhile; the driver's errors may escape."""
 
-    @abstractmethod
     async def give_back(self, connection: Any) -> None:
-        """Take a connection back that has nothing open."""
+        """Take a connection back that has nothing open.
+
+        Never fails: what was answered on it is done, whatever becomes of it.
+        """
+        try:
+            await self._release(connection)
+        except Exception:  # noqa: BLE001 - the next task gets another one
+            with suppress(Exception):
+                connection.terminate()
+
+    @abstractmethod
+    async def _release(self, connection: Any) -> None:
+        """Give a connection back to its pool; the driver's errors may escape."""
 
     async def recover(self, connection: Any, *, in_transaction: bool = False) -> None:
         """Take a connection back in whatever state it is.
@@ -98,8 +109,7 @@ class Source(ABC):
                 await self._settle(connection, in_transaction)
         except Exception:  # noqa: BLE001 - whatever is wrong with it, the next task gets another one
             connection.terminate()
-        with suppress(Exception):
-            await self.give_back(connection)
+        await self.give_back(connection)
 
     async def _settle(self, connection: Any, in_transaction: bool) -> None:
         if in_transaction and not connection.is_closed():
@@ -193,7 +203,7 @@ class PoolSource(Source):
             if at:
                 self._hosts = [*hosts[at:], *hosts[:at]]
             return connection
-        raise self._explained(last) from last
+        raise self._explained(last) from (None if last is None else redacted(last))
 
     async def _connect_to(self, host: Host | None, seconds: float, arguments: dict[str, Any]) -> Any:
         if host is not None:
@@ -229,7 +239,7 @@ class PoolSource(Source):
         known = meaning_of(error, outcome_unknown=False) if error is not None else None
         return known or BackendUnavailable()
 
-    async def give_back(self, connection: Any) -> None:  # noqa: D102
+    async def _release(self, connection: Any) -> None:
         proxy = self._lent.pop(connection)
         await proxy._holder._pool.release(proxy, timeout=CLEAN_UP_SECONDS)  # noqa: SLF001
 
@@ -291,7 +301,7 @@ class EngineSource(Source):
         if not connection.is_closed():
             await connection.execute("ROLLBACK" if in_transaction else "SELECT 1")
 
-    async def give_back(self, connection: Any) -> None:  # noqa: D102
+    async def _release(self, connection: Any) -> None:
         from sqlalchemy.util import greenlet_spawn  # noqa: PLC0415 - imported by the engine already
 
         lender = self._lenders.pop(connection)

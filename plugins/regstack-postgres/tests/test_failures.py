@@ -7,6 +7,7 @@ import socket
 import time
 import traceback
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +18,14 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from regstack.auth.clock import FrozenClock
 from regstack.backends.sql.executor import MissingTable
 from regstack.config.schema import RegStackConfig
-from regstack.errors import BackendError, BackendTimeout, BackendUnavailable, InvalidText, NaiveDatetime
+from regstack.errors import (
+    BackendError,
+    BackendTimeout,
+    BackendUnavailable,
+    InvalidText,
+    NaiveDatetime,
+    RegStackError,
+)
 from regstack.models.user import User
 from regstack_postgres.backend import PostgresBackend
 from tests.servers.postgres import PostgresServer
@@ -317,3 +325,41 @@ async def test_what_is_not_foreseen_names_its_state_and_no_values(backend: Postg
     with pytest.raises(BackendError, match="SQLSTATE 22012") as caught:
         await backend.executor.ask("SELECT 1 / 0")
     assert isinstance(caught.value.__cause__, asyncpg.DivisionByZeroError)
+
+
+async def test_no_error_quotes_what_is_stored_or_sent(open_backend: OpenBackend, make_user: MakeUser) -> None:
+    backend = open_backend()
+    await backend.install_schema()
+    user = await backend.users.create(make_user(email="person@example.org"))
+    errors: list[BaseException] = []
+    for attempt in (
+        lambda: backend.users.create(make_user(email="person@example.org")),
+        lambda: backend.users.create(replace(make_user(hashed_password="$secret"), token_version=1 << 40)),
+        lambda: backend.executor.ask(f"SELECT 1/0 FROM regstack_users WHERE email_key = '{user.email_key}'"),
+    ):
+        with pytest.raises(RegStackError) as caught:
+            await attempt()
+        error: BaseException | None = caught.value
+        while error is not None:
+            errors.append(error)
+            error = error.__cause__ or error.__context__
+    text = "".join(f"{error!s} {error!r} {vars(error)}" for error in errors)
+    assert "person@example.org" not in text
+    assert "secret" not in text
+    assert str(1 << 40) not in text
+
+
+async def test_giving_a_connection_back_does_not_change_what_was_answered(
+    open_backend: OpenBackend, make_user: MakeUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = open_backend()
+    user = await backend.users.create(make_user())
+
+    async def fail(connection: object) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(backend.executor._source, "_release", fail)
+    ended = await backend.users.invalidate_tokens(user.id)
+    assert ended is not None
+    assert ended.token_version == 1
+    assert await backend.users.delete(user.id)

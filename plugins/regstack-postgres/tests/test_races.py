@@ -99,3 +99,20 @@ async def test_a_body_that_met_a_lock_runs_again_from_its_beginning(
     assert await backend.executor.transact(body)
     assert bodies == 3
     assert await backend.users.get_by_id(user.id) is None
+
+
+async def test_the_last_superuser_stays_however_the_schema_is_written(
+    url: str, open_backend: Callable[..., PostgresBackend], make_user: Callable[..., User]
+) -> None:
+    one, other = open_backend(), open_backend(db_schema="public")
+    await one.install_schema()
+    first, second = [await one.users.create(make_user(is_superuser=True)) for _ in range(2)]
+    for _ in range(20):
+        await asyncio.gather(
+            one.users.set_flags(first.id, is_superuser=False),
+            other.users.set_flags(second.id, is_superuser=False),
+            return_exceptions=True,
+        )
+        assert await one.users.count(is_superuser=True, is_active=True) >= 1
+        for user in (first, second):
+            await one.users.set_flags(user.id, is_superuser=True)

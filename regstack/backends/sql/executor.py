@@ -18,7 +18,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
 from regstack.backends.sql.statement import Statement
-from regstack.errors import BackendError, BackendTimeout, BackendUnavailable, Conflict, InvalidText
+from regstack.errors import (
+    BackendError,
+    BackendTimeout,
+    BackendUnavailable,
+    Conflict,
+    InvalidText,
+    RegStackError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -272,6 +279,8 @@ class Executor(Queries):
     def _raise(self, error: Exception) -> NoReturn:
         seen = self.translated(error)
         if seen is error:
+            if isinstance(error, RegStackError):
+                error.__context__ = None  # the driver's own error, with all that it quotes
             raise error
         raise seen from _original(error)
 
