@@ -37,6 +37,8 @@ LEAST_MEMORY_TIMES_PASSES = 35 * 1024
 
 LINK_TEMPLATES = ("verify_url_template", "password_reset_url_template", "email_change_url_template")
 
+ERRORS_SAY_WHAT_TO_DO = "Do what that says, then run `regstack doctor` again."
+
 BACKEND_DEADLINE_SECONDS = 30
 """For a plugin that does not keep the deadlines of the settings."""
 
@@ -189,6 +191,9 @@ async def _database(config: RegStackConfig, registry: PluginRegistry) -> list[Fi
     except TimeoutError:
         told = f"it did not answer within {BACKEND_DEADLINE_SECONDS} seconds"
         checks.append(Finding("database", Health.FAILED, told, "Look at the database's own log."))
+    except RegStackError as error:
+        told = without_secrets(str(error), url)
+        checks.append(Finding("database", Health.FAILED, told, ERRORS_SAY_WHAT_TO_DO))
     except Exception as error:  # noqa: BLE001 - a driver may raise anything, and doctor reports it all
         told = last_line(error, url)
         checks.append(

@@ -25,6 +25,7 @@ from regstack.testing.proxy import Address
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
+    from types import ModuleType
 
     from regstack.auth.clock import Clock
     from regstack.backends.base import Backend
@@ -167,6 +168,7 @@ class UrlHarness(Harness):
             url = url.replace("{tmp}", self._folder)
         self._url = url.replace("{unique}", secrets.token_hex(6))
         self._settings: dict[str, Any] | None = None
+        self._dirty = False
         self._open = opener()
         self._expected_kind = kind
         self.kind = kind or "unknown"
@@ -186,6 +188,7 @@ class UrlHarness(Harness):
                 f"the URL belongs to {backend.kind!r}, and --regstack-backend says {self._expected_kind!r}"
             )
         self.kind = backend.kind
+        self._dirty = True
         return backend
 
     async def fresh(self, clock: Clock) -> None:
@@ -232,11 +235,12 @@ class UrlHarness(Harness):
 
     async def _drop(self) -> None:
         """Drop what `install_schema` made in the current namespace."""
-        if self._settings is None:
+        if self._settings is None or not self._dirty:
             return
         backend = self._open(self._settings, FrozenClock(_END_OF_TIME))
         try:
             await backend.drop_schema()
+            self._dirty = False
         finally:
             await backend.aclose()
 
@@ -269,18 +273,25 @@ def load_harness(reference: str) -> Harness:
     home, _, name = reference.rpartition(":")
     if not home:
         raise ConfigurationError(f"write the harness as module:Name or file.py:Name, not {reference!r}")
+    try:
+        module = _imported(home)
+    except (ImportError, OSError) as error:
+        raise ConfigurationError(f"the harness {reference!r} cannot be imported: {error}") from error
+    made = getattr(module, name, None)
+    if not (isinstance(made, type) and issubclass(made, Harness)):
+        raise ConfigurationError(
+            f"{reference!r} is not a class derived from regstack.testing.harness.Harness"
+        )
+    harness: Harness = made()
+    return harness
+
+
+def _imported(home: str) -> ModuleType:
     if home.endswith(".py"):
         spec = spec_from_file_location(f"regstack_harness_{Path(home).stem}", home)
         if spec is None or spec.loader is None:
-            raise ConfigurationError(f"{home!r} cannot be imported")
+            raise ImportError(f"{home} is no Python file")
         module = sys.modules[spec.name] = module_from_spec(spec)
         spec.loader.exec_module(module)
-    else:
-        module = import_module(home)
-    harness = getattr(module, name, None)
-    if harness is None:
-        raise ConfigurationError(f"{home!r} has no {name!r}")
-    made = harness()
-    if not isinstance(made, Harness):
-        raise ConfigurationError(f"{reference!r} is not a regstack.testing.harness.Harness")
-    return made
+        return module
+    return import_module(home)

@@ -54,6 +54,7 @@ class Manifest:
     Attributes:
         seed: with which orders were drawn.
         partial: the caller asked for some tests only; there is no verdict then.
+        asked: the clauses that were asked for, where it was not all of them.
         backend: `kind`, once a backend was opened.
         capabilities: what it declares.
         known_failures: reasons by test name.
@@ -63,6 +64,7 @@ class Manifest:
 
     seed: int
     partial: bool = False
+    asked: tuple[str, ...] = ()
     backend: str = "unknown"
     capabilities: tuple[str, ...] = ()
     known_failures: Mapping[str, str] = field(default_factory=dict)
@@ -134,6 +136,7 @@ class Manifest:
             "capabilities": list(self.capabilities),
             "verdict": self.verdict(),
             "seed": self.seed,
+            "asked": list(self.asked),
             "counts": dict(Counter(str(test.status) for test in self.tests.values())),
             "clauses": self.clauses(),
             "tests": {

@@ -77,6 +77,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[MANIFEST] = Manifest(
         seed=secrets.randbelow(1_000_000) if seed is None else seed,
         partial=config.getoption("--regstack-partial") or bool(config.getoption("--regstack-clause")),
+        asked=tuple(config.getoption("--regstack-clause")),
     )
 
 

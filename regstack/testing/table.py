@@ -26,7 +26,9 @@ def draw(reports: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _asked_for(report: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Give the clauses, without those that a run of some tests only has left out."""
+    """Give the clauses, without those that a run of some tests only was not asked for."""
+    if report["asked"]:
+        return {name: found for name, found in report["clauses"].items() if name in report["asked"]}
     partial = report["verdict"] == "partial"
     return {name: found for name, found in report["clauses"].items() if found["tests"] or not partial}
 

@@ -63,3 +63,25 @@ def test_without_pytest_it_says_what_to_install(
     done = regstack("contract", "sqlite://")
     assert done.exit_code == 1
     assert "needs pytest: install regstack with the extra `testing`" in done.output
+
+
+@pytest.mark.parametrize("harness", ["nowhere.py:X", "no.such.module:X", "os:path"])
+def test_a_harness_that_is_none_is_told_in_one_message(regstack: Callable[..., Any], harness: str) -> None:
+    done = regstack("contract", "--harness", harness)
+    assert done.exit_code == 1
+    assert done.output.startswith("regstack: ")
+    assert repr(harness) in done.output
+
+
+def test_a_clause_that_does_not_exist_is_told_with_those_that_do(regstack: Callable[..., Any]) -> None:
+    done = regstack("contract", "sqlite://", "--clause", "NOPE-1")
+    assert done.exit_code == 1
+    assert "there is no clause NOPE-1; clauses are COM-01" in done.output
+
+
+def test_a_database_that_cannot_be_reached_is_told_in_one_message(regstack: Callable[..., Any]) -> None:
+    done = regstack("contract", "postgresql://u:s3cret-word@127.0.0.1:1/x")
+    assert done.exit_code == 1
+    assert "cannot be reached" in done.output
+    assert len(done.output.splitlines()) == 1
+    assert "s3cret-word" not in done.output

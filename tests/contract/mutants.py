@@ -484,8 +484,7 @@ class WholeRows(Users):
 
 
 class LosesTheEmailChangeWithThePhone(Mutant):
-    clauses = ("USR-11",)
-    by_model = True
+    clauses = ("USR-03",)
     repositories: ClassVar = {"users": WholeRows}
 
 

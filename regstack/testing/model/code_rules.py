@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, initialize, rule
+from hypothesis.stateful import Bundle, initialize, multiple, rule
 
 from regstack.models.mfa_code import MfaCode, MfaKind
 from regstack.testing.model.hostile import OPTIONAL_TEXTS
@@ -30,9 +30,10 @@ class CodeRules(Rules):
     """Every operation of `mfa_codes`."""
 
     @initialize(target=CODES)
-    def no_code(self) -> SentCode:
-        """Name a code that was never sent."""
-        return SentCode(self.names.id("nobody"), MfaKind.LOGIN, self.names.hash("no_code"))
+    def no_code(self) -> Any:
+        """Name a code that was never sent, and those that were."""
+        never = SentCode(self.names.id("nobody"), MfaKind.LOGIN, self.names.hash("no_code"))
+        return multiple(never, *(SentCode(*sent) for sent in self.before.codes))
 
     @rule(
         target=CODES,

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from regstack.testing.model.program import Step
 
 
+_KINSHIP = 20
+"""Programs of one run of Hypothesis, whose later programs take after its earlier ones."""
+
+
 class Model(UserRules, CredentialRules, PendingRules, CounterRules, CodeRules, OAuthRules):
     """Every rule; at the end of a program, all that can be seen or used is compared.
 
@@ -91,7 +95,6 @@ class Explorer:
         *,
         programs: int,
         steps: int,
-        derandomised: bool = False,
     ) -> None:
         """Try programs until one fails or there were enough.
 
@@ -99,7 +102,6 @@ class Explorer:
             repositories: the attributes of the backend that the programs use.
             programs: how many.
             steps: how long each is.
-            derandomised: draw the same ones for every seed.
 
         Raises:
             ClauseBroken: the shortest program found whose answers differ from the reference's.
@@ -109,9 +111,9 @@ class Explorer:
             return self._machine(repositories)
 
         wanted = settings(
-            max_examples=programs,
+            max_examples=min(programs, _KINSHIP),
             stateful_step_count=steps,
-            derandomize=derandomised,
+            derandomize=False,
             phases=[Phase.generate],
             database=None,
             deadline=None,
@@ -120,9 +122,10 @@ class Explorer:
             # How long a program takes is the backend's affair, and a long one is what is asked for.
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         )
-        factory = machine if derandomised else seeded(self._seed)(machine)
         try:
-            run_state_machine_as_test(factory, settings=wanted)  # type: ignore[arg-type]
+            for number in range(-(-programs // _KINSHIP)):
+                factory = seeded(f"{self._seed} {number}")(machine)
+                run_state_machine_as_test(factory, settings=wanted)  # type: ignore[arg-type]
         except ClauseBroken as broken:
             if self._failed is None:
                 raise
@@ -135,7 +138,12 @@ class Explorer:
     def _machine(self, repositories: frozenset[str]) -> Model:
         clock = FrozenClock(self._start)
         names = Names(clock)
-        return Model(self._twin(clock, names.symbols), names, repositories, self._close)
+        twin = self._twin(clock, names.symbols)
+        try:
+            return Model(twin, names, repositories, self._close)
+        except BaseException:
+            self._close(twin)
+            raise
 
     def _attempt(self, steps: Sequence[Step]) -> tuple[Sequence[Step], ClauseBroken] | None:
         twin = self._twin(FrozenClock(self._start), self._failed.symbols if self._failed else {})

@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, initialize, rule
+from hypothesis.stateful import Bundle, initialize, multiple, rule
 
 from regstack.models.oauth_identity import OAuthIdentity
 from regstack.models.oauth_state import OAuthState
@@ -23,9 +24,9 @@ class OAuthRules(Rules):
     """Every operation of `oauth_identities` and `oauth_states`."""
 
     @initialize(target=IDENTITIES)
-    def no_identity(self) -> OAuthIdentity:
-        """Name an identity that was never linked."""
-        return OAuthIdentity(
+    def no_identity(self) -> Any:
+        """Name an identity that was never linked, and those that were."""
+        never = OAuthIdentity(
             id=self.names.id("no_identity"),
             user_id=self.names.id("nobody"),
             provider="google",
@@ -34,16 +35,17 @@ class OAuthRules(Rules):
             email=None,
             linked_at=self.twin.clock.now(),
         )
+        return multiple(never, *self.before.identities)
 
     @initialize(target=STATES)
-    def no_state(self) -> str:
-        """Name a flow that never began."""
-        return self.names.hash("no_state")
+    def no_state(self) -> Any:
+        """Name a flow that never began, and those that did."""
+        return multiple(self.names.hash("no_state"), *self.before.states)
 
     @initialize(target=RESULTS)
-    def no_result(self) -> str:
-        """Name a result that never was."""
-        return self.names.hash("no_result")
+    def no_result(self) -> Any:
+        """Name a result that never was, and the one there is."""
+        return multiple(self.names.hash("no_result"), *self.before.results)
 
     @rule(
         target=IDENTITIES,

@@ -6,12 +6,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multiple, precondition, rule
 
 from regstack.models.ids import is_id
 from regstack.models.instant import instant
 from regstack.testing.contest import Call
 from regstack.testing.model.hostile import ATTEMPT_KEYS
+from regstack.testing.model.population import Population
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +77,7 @@ class Rules(RuleBasedStateMachine):
     """Calls of a twin, and the clock.
 
     Bundles hold what exists, what was used, replaced, deleted or has expired, and from the start one of
-    each that never existed.
+    each that never existed. Every program begins with the same small population.
 
     Args:
         twin: backend and reference.
@@ -89,7 +90,8 @@ class Rules(RuleBasedStateMachine):
         self.twin = twin
         self.names = names
         self.repositories = repositories
-        self._deadlines: list[datetime] = []
+        self.before = Population(twin, names, repositories)
+        self._deadlines = [*self.before.deadlines]
         self._misspelt = False
 
     def call(self, operation: str, *args: Any, **kwargs: Any) -> Any:
@@ -120,34 +122,34 @@ class Rules(RuleBasedStateMachine):
         return {"none": None, "current": current, "stale": max(0, current - 1), "zero": 0}[guard]
 
     @initialize(target=USERS)
-    def nobody(self) -> str:
-        """Name an account that never existed."""
-        return self.names.id("nobody")
+    def nobody(self) -> Any:
+        """Name an account that never existed, and those there are."""
+        return multiple(self.names.id("nobody"), *self.before.users)
 
     @initialize(target=PENDING_TOKENS)
-    def no_registration(self) -> str:
-        """Name a registration that never existed."""
-        return self.names.hash("no_pending_token")
+    def no_registration(self) -> Any:
+        """Name a registration that never existed, and those there are."""
+        return multiple(self.names.hash("no_pending_token"), *self.before.pending_tokens)
 
     @initialize(target=RESET_TOKENS)
-    def no_reset(self) -> str:
-        """Name a reset token that never existed."""
-        return self.names.hash("no_reset_token")
+    def no_reset(self) -> Any:
+        """Name a reset token that never existed, and those there are."""
+        return multiple(self.names.hash("no_reset_token"), *self.before.reset_tokens)
 
     @initialize(target=CHANGE_TOKENS)
-    def no_change(self) -> str:
-        """Name an email-change token that never existed."""
-        return self.names.hash("no_change_token")
+    def no_change(self) -> Any:
+        """Name an email-change token that never existed, and those there are."""
+        return multiple(self.names.hash("no_change_token"), *self.before.change_tokens)
 
     @initialize(target=JTIS)
-    def no_jti(self) -> str:
-        """Name an access token that was never revoked."""
-        return self.names.id("no_jti")
+    def no_jti(self) -> Any:
+        """Name an access token that was never revoked, and those there are."""
+        return multiple(self.names.id("no_jti"), *self.before.jtis)
 
     @initialize(target=ATTEMPTS, text=st.sampled_from(ATTEMPT_KEYS))
-    def some_key(self, text: str) -> str:
-        """Name a key without attempts."""
-        return text
+    def some_key(self, text: str) -> Any:
+        """Name a key without attempts, and the one with some."""
+        return multiple(text, *self.before.attempt_keys)
 
     @rule(target=USERS, user=USERS)
     @precondition(lambda self: not self._misspelt)

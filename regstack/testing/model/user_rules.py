@@ -37,7 +37,7 @@ _FILTERS = st.fixed_dictionaries(
         "is_verified": _FLAG,
     },
 )
-_FLAGS = st.fixed_dictionaries({}, optional={"is_active": _FLAG, "is_superuser": _FLAG, "is_verified": _FLAG})
+_CHANGE = st.sampled_from([None, False, True])
 
 
 class UserRules(Rules):
@@ -114,9 +114,11 @@ class UserRules(Rules):
     def users_set_mfa_enabled(self, user: str, enabled: bool) -> None:
         self.call("users.set_mfa_enabled", user, enabled)
 
-    @rule(user=USERS, flags=_FLAGS)
-    def users_set_flags(self, user: str, flags: dict[str, bool | None]) -> None:
-        self.call("users.set_flags", user, **flags)
+    @rule(user=USERS, active=_CHANGE, superuser=_CHANGE, verified=_CHANGE)
+    def users_set_flags(
+        self, user: str, active: bool | None, superuser: bool | None, verified: bool | None
+    ) -> None:
+        self.call("users.set_flags", user, is_active=active, is_superuser=superuser, is_verified=verified)
 
     @rule(user=USERS, guard=GUARDS)
     def users_delete(self, user: str, guard: str) -> None:

@@ -54,6 +54,8 @@ def test_every_program_is_answered_as_the_reference_answers_it(
     clock: FrozenClock,
     seed: int,
 ) -> None:
+    if settings().derandomize and request.config.getoption("--regstack-seed") is None:
+        seed = 0
     manifest = request.config.stash[MANIFEST]
     manifest.known_failures = harness.known_failures
     with asyncio.Runner() as runner:
@@ -66,5 +68,4 @@ def test_every_program_is_answered_as_the_reference_answers_it(
             repositories | {"users"},
             programs=THOROUGH_PROGRAMS if request.config.getoption("--regstack-thorough") else PROGRAMS,
             steps=STEPS,
-            derandomised=settings().derandomize and request.config.getoption("--regstack-seed") is None,
         )
