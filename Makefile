@@ -24,12 +24,12 @@ demo: $(STAMP) ## run a complete application on http://127.0.0.1:8000 that forge
 	rm -rf build/mail
 	$(BIN)/regstack serve --demo --port $(PORT) --outbox build/mail
 
-test: $(STAMP) ## run all tests
+test: $(STAMP) ## run all tests but the long ones
 	$(BIN)/pytest -n $(JOBS) --dist worksteal
 
 lint: $(STAMP) ## check style, types and the arrows between the rooms
 	$(BIN)/ruff check && $(BIN)/ruff format --check
-	$(BIN)/mypy && $(BIN)/mypy examples benchmarks && $(BIN)/lint-imports --no-cache --no-cache
+	$(BIN)/mypy && $(BIN)/mypy examples benchmarks && $(BIN)/lint-imports --no-cache
 
 contract: $(STAMP) ## run the storage contract on every backend
 	$(BIN)/pytest tests/contract -n $(JOBS) --dist worksteal
