@@ -6,20 +6,16 @@ A race mutant lets the event loop turn between read and write: in memory nothing
 from __future__ import annotations
 
 import asyncio
-import re
-import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from regstack.backends.base import Capability
-from regstack.errors import UserAlreadyExistsError
 from regstack.models.attempt import AttemptDecision
 from regstack.models.instant import instant
 from regstack.models.mfa_code import MfaOutcome, MfaVerifyResult
 from regstack.models.oauth_state import OAuthState
 from regstack.models.pending import PendingRegistration
-from regstack.models.user import TokenSubject, User
 from regstack.testing.memory.attempts import MemoryAttempts
 from regstack.testing.memory.backend import MemoryBackend
 from regstack.testing.memory.blacklist import MemoryBlacklist
@@ -28,7 +24,6 @@ from regstack.testing.memory.mfa_codes import MemoryMfaCodes
 from regstack.testing.memory.oauth import MemoryOAuthIdentities, MemoryOAuthStates
 from regstack.testing.memory.pending import MemoryPending
 from regstack.testing.memory.store import drop_where
-from regstack.testing.memory.users import MemoryUsers
 
 
 class Mutant(MemoryHarness):
@@ -157,134 +152,6 @@ class TakesNaiveTime(Mutant):
     repositories: ClassVar = {"blacklist": AnyDatetime}
 
 
-class Users(MemoryUsers):
-    """Base of the mutants of accounts."""
-
-
-class SwallowingUsers(Users):
-    async def create(self, user: User) -> User:
-        try:
-            return await super().create(user)
-        except UserAlreadyExistsError:
-            return user
-
-
-class SwallowsConflicts(Mutant):
-    clauses = ("USR-01",)
-    repositories: ClassVar = {"users": SwallowingUsers}
-
-
-class LeakingUsers(Users):
-    async def create(self, user: User) -> User:
-        try:
-            return await super().create(user)
-        except UserAlreadyExistsError:
-            raise sqlite3.IntegrityError("UNIQUE constraint failed: users.email_key") from None
-
-
-class LeaksDriverErrors(Mutant):
-    clauses = ("COM-04",)
-    repositories: ClassVar = {"users": LeakingUsers}
-
-
-class TalkativeUsers(Users):
-    async def create(self, user: User) -> User:
-        try:
-            return await super().create(user)
-        except UserAlreadyExistsError as error:
-            raise error from sqlite3.IntegrityError(f"[parameters: {user.hashed_password}]")
-
-
-class ShowsParameters(Mutant):
-    clauses = ("COM-04",)
-    repositories: ClassVar = {"users": TalkativeUsers}
-
-
-class SameVersion(Users):
-    async def set_password(
-        self, user_id: str, hashed: str, *, token_version: int | None = None
-    ) -> User | None:
-        user = self._store.users.get(user_id)
-        changed = await super().set_password(user_id, hashed, token_version=token_version)
-        if user is None or changed is None:
-            return None
-        return self._change(changed, self._clock.now(), token_version=user.token_version)
-
-
-class RaisesNoVersion(Mutant):
-    clauses = ("USR-02",)
-    repositories: ClassVar = {"users": SameVersion}
-
-
-class ZeroIsNoGuard(Users):
-    async def set_password(
-        self, user_id: str, hashed: str, *, token_version: int | None = None
-    ) -> User | None:
-        return await super().set_password(user_id, hashed, token_version=token_version or None)
-
-
-class TakesZeroForNoGuard(Mutant):
-    clauses = ("USR-09",)
-    repositories: ClassVar = {"users": ZeroIsNoGuard}
-
-
-class KeepingUsers(Users):
-    async def reset_password(self, token_hash: str, hashed: str, now: datetime) -> User | None:
-        changes = dict(self._store.email_changes)
-        user = await super().reset_password(token_hash, hashed, now)
-        self._store.email_changes.update(changes)
-        return user
-
-
-class KeepsTheOtherToken(Mutant):
-    clauses = ("USR-03",)
-    repositories: ClassVar = {"users": KeepingUsers}
-
-
-class UnlockedUsers(Users):
-    async def delete(self, user_id: str) -> bool:
-        user = self._store.users.get(user_id)
-        if user is None:
-            return False
-        self._refuse_last_superuser(user)
-        await asyncio.sleep(0)
-        return self._store.users.pop(user_id, None) is not None
-
-
-class CountsSuperusersWithoutLock(Mutant):
-    clauses = ("USR-04",)
-    repositories: ClassVar = {"users": UnlockedUsers}
-
-
-class OrphaningUsers(Users):
-    async def delete(self, user_id: str) -> bool:
-        identities = dict(self._store.identities)
-        deleted = await super().delete(user_id)
-        self._store.identities.update(identities)
-        return deleted
-
-
-class LeavesOrphans(Mutant):
-    clauses = ("USR-05",)
-    repositories: ClassVar = {"users": OrphaningUsers}
-
-
-class HalfwayUsers(Users):
-    async def delete(self, user_id: str, *, token_version: int | None = None) -> bool:
-        if self._at_version(user_id, token_version) is None:
-            return False
-        del self._store.users[user_id]
-        await asyncio.sleep(0)
-        drop_where(self._store.pending, lambda row: row.user_id == user_id)
-        drop_where(self._store.identities, lambda row: row.user_id == user_id)
-        return True
-
-
-class IsCancelledHalfway(Mutant):
-    clauses = ("COM-09",)
-    repositories: ClassVar = {"users": HalfwayUsers}
-
-
 class UncheckedIdentities(MemoryOAuthIdentities):
     async def create(self, identity: Any) -> Any:
         known = identity.user_id in self._store.users
@@ -298,99 +165,6 @@ class UncheckedIdentities(MemoryOAuthIdentities):
 class LinksToWhoIsBeingDeleted(Mutant):
     clauses = ("USR-05",)
     repositories: ClassVar = {"oauth_identities": UncheckedIdentities}
-
-
-class WallClock(Users):
-    async def update_profile(self, user_id: str, *, full_name: str | None) -> User | None:
-        user = self._store.users.get(user_id)
-        return self._change(user, datetime.now(UTC), full_name=full_name) if user is not None else None
-
-
-class ReadsTheWallClock(Mutant):
-    clauses = ("COM-01", "USR-06")
-    repositories: ClassVar = {"users": WallClock}
-
-
-class AnySpelling(Users):
-    async def get_by_id(self, user_id: str) -> User | None:
-        return await super().get_by_id(user_id.lower())
-
-
-class FindsIdsInAnySpelling(Mutant):
-    clauses = ("COM-03",)
-    repositories: ClassVar = {"users": AnySpelling}
-
-
-class Undetached(Users):
-    async def get_by_id(self, user_id: str) -> User | None:
-        return self._store.users.get(user_id)
-
-
-class SharesWhatIsStored(Mutant):
-    clauses = ("COM-05",)
-    repositories: ClassVar = {"users": Undetached}
-
-
-class Patterns(Users):
-    def _matching(self, search: str | None, *flags: bool | None) -> list[User]:
-        users = super()._matching(None, *flags)
-        pattern = re.compile((search or "").replace("%", ".*").replace("_", "."), re.IGNORECASE)
-        return [
-            user for user in users if pattern.match(user.email_key) or pattern.match(user.full_name or "")
-        ]
-
-
-class ReadsSearchesAsPatterns(Mutant):
-    clauses = ("USR-13", "COM-11")
-    repositories: ClassVar = {"users": Patterns}
-
-
-class Trimming(Users):
-    async def create(self, user: User) -> User:
-        return await super().create(replace(user, full_name=(user.full_name or "").strip() or None))
-
-
-class TrimsText(Mutant):
-    clauses = ("COM-11",)
-    repositories: ClassVar = {"users": Trimming}
-
-
-class NoRepeats(Users):
-    async def create(self, user: User) -> User:
-        if user.id in self._store.users:
-            raise UserAlreadyExistsError
-        return await super().create(user)
-
-
-class RefusesItsOwnId(Mutant):
-    clauses = ("COM-10",)
-    repositories: ClassVar = {"users": NoRepeats}
-
-
-class Offsets(Users):
-    async def list_page(self, *, limit: int, after: str | None = None, **options: Any) -> list[User]:
-        everyone = await super().list_page(limit=10_000, **options)
-        await asyncio.sleep(0)
-        start = sum(user.id < after for user in everyone) if after is not None else 0
-        return everyone[start : start + limit]
-
-
-class RepeatsTheLastOfAPage(Mutant):
-    clauses = ("USR-13",)
-    repositories: ClassVar = {"users": Offsets}
-
-
-class Forgetful(Users):
-    async def get_token_subject(
-        self, user_id: str, *, jti: str, sid: str | None = None
-    ) -> TokenSubject | None:
-        subject = await super().get_token_subject(user_id, jti=jti, sid=sid)
-        return replace(subject, revoked=jti in self._store.revocations) if subject is not None else None
-
-
-class KnowsRevocationsForever(Mutant):
-    clauses = ("COM-06",)
-    repositories: ClassVar = {"users": Forgetful}
 
 
 class PayAfterCompare(MemoryMfaCodes):
@@ -451,19 +225,6 @@ class Undeclared(Mutant):
         return backend
 
 
-class Dropping(MemoryUsers):
-    def _end_sessions(self, user: User, now: datetime, **changes: Any) -> User:
-        drop_where(self._store.reset_tokens, lambda token: token.expires_at <= now)
-        return self._change(
-            user, now, token_version=user.token_version + 1, tokens_invalidated_after=now, **changes
-        )
-
-
-class UsesResetTokensAgain(Mutant):
-    clauses = ("USR-10", "USR-11", "USR-03")
-    repositories: ClassVar = {"users": Dropping}
-
-
 class Prolonging(MemoryBlacklist):
     async def revoke(self, jti: str, exp: datetime) -> bool:
         first = await super().revoke(jti, exp)
@@ -475,17 +236,6 @@ class LetsALaterRevocationDecideTheExpiry(Mutant):
     clauses = ("BLK-01",)
     by_model = True
     repositories: ClassVar = {"blacklist": Prolonging}
-
-
-class WholeRows(Users):
-    async def set_phone(self, user_id: str, phone_number: str | None) -> User | None:
-        self._store.email_changes.pop(user_id, None)
-        return await super().set_phone(user_id, phone_number)
-
-
-class LosesTheEmailChangeWithThePhone(Mutant):
-    clauses = ("USR-03",)
-    repositories: ClassVar = {"users": WholeRows}
 
 
 class LongestWindow(MemoryAttempts):

@@ -119,23 +119,21 @@ def test_operations_name_clauses_that_exist() -> None:
 
 
 BY_CLAUSE = {
-    "COM-01": "ReadsTheWallClock",
-    "COM-03": "FindsIdsInAnySpelling",
-    "COM-04": "LeaksDriverErrors",
-    "COM-05": "SharesWhatIsStored",
-    "COM-06": "KnowsRevocationsForever",
-    "COM-07": "CountsOneBatchOnly",
-    "COM-10": "RefusesItsOwnId",
-    "COM-11": "TrimsText",
-    "USR-13": "ReadsSearchesAsPatterns",
+    "COM-01": "user_mutants.py:ReadsTheWallClock",
+    "COM-03": "user_mutants.py:FindsIdsInAnySpelling",
+    "COM-04": "user_mutants.py:LeaksDriverErrors",
+    "COM-05": "user_mutants.py:SharesWhatIsStored",
+    "COM-06": "user_mutants.py:KnowsRevocationsForever",
+    "COM-07": "mutants.py:CountsOneBatchOnly",
+    "COM-10": "user_mutants.py:RefusesItsOwnId",
+    "COM-11": "user_mutants.py:TrimsText",
+    "USR-13": "user_mutants.py:ReadsSearchesAsPatterns",
 }
 
 
 def test_bugs_against_the_common_clauses_are_found_by_random_programs_alone() -> None:
     alone = ["-k", f"{MODEL} and accounts", "--regstack-thorough", "--regstack-partial"]
-    runs = run_suites(
-        [[f"--regstack-harness={HERE / 'mutants.py'}:{mutant}", *alone] for mutant in BY_CLAUSE.values()]
-    )
+    runs = run_suites([[f"--regstack-harness={HERE / mutant}", *alone] for mutant in BY_CLAUSE.values()])
     survivors = [name for name, run in zip(BY_CLAUSE, runs, strict=True) if not run.failed()]
     assert not survivors, runs[0].output
 

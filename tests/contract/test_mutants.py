@@ -23,7 +23,10 @@ def references(file: str, pattern: str) -> list[str]:
     return [f"{HERE / file}:{name}" for name in names]
 
 
-MUTANTS = references("mutants.py", r"^class (\w+)\(Mutant\)")
+MUTANTS = [
+    *references("mutants.py", r"^class (\w+)\(Mutant\)"),
+    *references("user_mutants.py", r"^class (\w+)\(Mutant\)"),
+]
 SQLITE_MUTANTS = references("sql_mutants.py", r"^class (Sqlite\w+)\(")
 POSTGRES_MUTANTS = references("sql_mutants.py", r"^class (Postgres\w+)\(")
 MONGO_MUTANTS = references("mongo_mutants.py", r"^class (\w+)\(MongoMutant\)")
