@@ -45,7 +45,10 @@ async def cancelled_at(wait: int, operation: Coroutine[Any, Any, Any]) -> Cancel
         outcome.reached = True
         asyncio.get_running_loop().call_soon(task.cancel)
 
-    task = asyncio.create_task(_run(operation, wait, cancel))
+    async def run() -> Any:
+        return await _run(operation, wait, cancel)
+
+    task = asyncio.create_task(run())
     done, _ = await asyncio.wait({task}, timeout=DEADLINE_SECONDS)
     if not done:
         raise TimeoutError
