@@ -106,8 +106,10 @@ async def test_a_read_is_sent_twice_and_a_write_once(
     assert raised.value.outcome_unknown
     assert len(writes) == 1
 
+    breaks = [True]
+
     async def broken_once(connection: Any, *args: Any, **kwargs: Any) -> Any:
-        if len(reads) == 1:
+        if len(reads) == 1 and breaks and breaks.pop():
             return await broken(connection)
         return await read(connection, *args, **kwargs)
 
