@@ -95,7 +95,7 @@ def test_settings_that_cannot_work_are_refused_at_start_with_their_name(
 
 def test_a_scheme_that_nobody_takes_says_what_to_install() -> None:
     with pytest.raises(PluginError, match=r"pip install .*regstack\[postgres\]") as caught:
-        RegStack(settings(database_url="postgresql://alice:hunter2@db.example/app"))
+        RegStack(settings(database_url="mariadb://alice:hunter2@db.example/app"))
     assert "hunter2" not in str(caught.value)
 
 

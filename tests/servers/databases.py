@@ -43,9 +43,12 @@ class PostgresDatabases:
         """Make a database with the schema and nothing else; give its URL."""
         if self._template is None:
             self._template = self._submit(self._migrate()).result()
-        made = self._next or self._submit(self._copy(self._template))
+        try:
+            name = (self._next or self._submit(self._copy(self._template))).result()
+        except (OSError, asyncpg.PostgresError):  # it was made while a test had killed the server
+            name = self._submit(self._copy(self._template)).result()
         self._next = self._submit(self._copy(self._template))
-        return self.url_of(made.result())
+        return self.url_of(name)
 
     def drop(self, url: str) -> None:
         """Drop a database, soon, whoever is still connected to it."""

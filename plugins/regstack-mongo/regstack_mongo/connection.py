@@ -15,6 +15,7 @@ from pymongo.write_concern import WriteConcern
 
 from regstack.errors import BackendError, BackendUnavailable, ConfigurationError
 from regstack_mongo.documents import make_documents
+from regstack_mongo.driver_log import COMMANDS, WithoutDocuments
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -154,10 +155,14 @@ class Connection:
             )
 
     async def _lived(self) -> AsyncGenerator[None, None]:
+        quiet = WithoutDocuments(self.client) if self._owned else None
+        if quiet is not None:
+            COMMANDS.addFilter(quiet)
         try:
             yield
         finally:
-            if self._owned:
+            if quiet is not None:
+                COMMANDS.removeFilter(quiet)
                 with suppress(Exception), pymongo.timeout(_GOODBYE_SECONDS):
                     await self.client.close()
 
