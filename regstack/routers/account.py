@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Depends
 
 from regstack.models.user import User  # noqa: TC001 - FastAPI reads the annotations
-from regstack.routers.route import RegStackRoute
 from regstack.routers.schemas import (
     Accepted,
     ChangeEmailBody,
@@ -20,16 +19,23 @@ from regstack.routers.schemas import (
 )
 
 if TYPE_CHECKING:
+    from fastapi.routing import APIRoute
+
     from regstack.routers.dependencies import Dependencies
     from regstack.services.accounts import Accounts
     from regstack.services.email_change import EmailChange
 
 
 def account_router(
-    accounts: Accounts, email_change: EmailChange, deps: Dependencies, *, deletion: bool
+    route: type[APIRoute],
+    accounts: Accounts,
+    email_change: EmailChange,
+    deps: Dependencies,
+    *,
+    deletion: bool,
 ) -> APIRouter:
     """Make `/me`, `/change-email`, `/confirm-email-change` and, with `deletion`, `/account`."""
-    router = APIRouter(route_class=RegStackRoute, tags=["account"])
+    router = APIRouter(route_class=route, tags=["account"])
 
     @router.get("/me", responses=problems(401), summary="Who am I?")
     async def show(user: User = Depends(deps.current_user())) -> UserAnswer:

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Depends, HTTPException, Query
 
 from regstack.models.text import check_text
 from regstack.models.user import User  # noqa: TC001 - FastAPI reads the annotations
-from regstack.routers.route import RegStackRoute
 from regstack.routers.schemas import (
     Accepted,
     AdminUserBody,
@@ -21,16 +20,20 @@ from regstack.routers.schemas import (
 )
 
 if TYPE_CHECKING:
+    from fastapi.routing import APIRoute
+
     from regstack.routers.dependencies import Dependencies
     from regstack.services.administration import Administration
     from regstack.services.registration import Registration
 
 
-def admin_router(administration: Administration, registration: Registration, deps: Dependencies) -> APIRouter:
+def admin_router(
+    route: type[APIRoute], administration: Administration, registration: Registration, deps: Dependencies
+) -> APIRouter:
     """Make the routes under `/admin`, for superusers only."""
     router = APIRouter(
         prefix="/admin",
-        route_class=RegStackRoute,
+        route_class=route,
         tags=["administration"],
         dependencies=[Depends(deps.current_admin())],
     )

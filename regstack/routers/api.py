@@ -10,6 +10,7 @@ from regstack.routers.account import account_router
 from regstack.routers.admin import admin_router
 from regstack.routers.passwords import passwords_router
 from regstack.routers.registration import registration_router
+from regstack.routers.route import api_route
 from regstack.routers.sessions import sessions_router
 
 if TYPE_CHECKING:
@@ -20,15 +21,18 @@ if TYPE_CHECKING:
 
 def api_router(services: Services, deps: Dependencies, config: RegStackConfig) -> APIRouter:
     """Make the router that a host mounts at `api_prefix`; what is switched off is not in it."""
-    router = APIRouter()
-    router.include_router(registration_router(services.registration))
-    router.include_router(sessions_router(services.login, services.sessions, deps))
-    router.include_router(
+    route = api_route(config)
+    routers = [
+        registration_router(route, services.registration),
+        sessions_router(route, services.login, services.sessions, deps),
         account_router(
-            services.accounts, services.email_change, deps, deletion=config.enable_account_deletion
-        )
-    )
-    router.include_router(passwords_router(services.passwords, deps, recovery=config.enable_password_reset))
+            route, services.accounts, services.email_change, deps, deletion=config.enable_account_deletion
+        ),
+        passwords_router(route, services.passwords, deps, recovery=config.enable_password_reset),
+    ]
     if config.enable_admin_router:
-        router.include_router(admin_router(services.administration, services.registration, deps))
+        routers.append(admin_router(route, services.administration, services.registration, deps))
+    router = APIRouter()
+    for each in routers:
+        router.include_router(each)
     return router

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Depends
 
 from regstack.models.user import User  # noqa: TC001 - FastAPI reads the annotations
-from regstack.routers.route import RegStackRoute
 from regstack.routers.schemas import (
     Accepted,
     ChangePasswordBody,
@@ -19,13 +18,17 @@ from regstack.routers.schemas import (
 )
 
 if TYPE_CHECKING:
+    from fastapi.routing import APIRoute
+
     from regstack.routers.dependencies import Dependencies
     from regstack.services.passwords import Passwords
 
 
-def passwords_router(passwords: Passwords, deps: Dependencies, *, recovery: bool) -> APIRouter:
+def passwords_router(
+    route: type[APIRoute], passwords: Passwords, deps: Dependencies, *, recovery: bool
+) -> APIRouter:
     """Make `/change-password` and, with `recovery`, `/forgot-password` and `/reset-password`."""
-    router = APIRouter(route_class=RegStackRoute, tags=["passwords"])
+    router = APIRouter(route_class=route, tags=["passwords"])
 
     @router.post(
         "/change-password",

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter
 
 from regstack.models.user import User
-from regstack.routers.route import RegStackRoute
 from regstack.routers.schemas import (
     Accepted,
     EmailBody,
@@ -19,12 +18,14 @@ from regstack.routers.schemas import (
 )
 
 if TYPE_CHECKING:
+    from fastapi.routing import APIRoute
+
     from regstack.services.registration import Registration
 
 
-def registration_router(registration: Registration) -> APIRouter:
+def registration_router(route: type[APIRoute], registration: Registration) -> APIRouter:
     """Make `/register`, `/verify` and `/resend-verification`."""
-    router = APIRouter(route_class=RegStackRoute, tags=["registration"])
+    router = APIRouter(route_class=route, tags=["registration"])
 
     @router.post("/register", status_code=201, responses=problems(403, 409), summary="Register")
     async def register(body: RegisterBody) -> UserAnswer | PendingAnswer:

@@ -10,7 +10,9 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
 from regstack.errors import RegStackError
+from regstack.routers.callers import Callers
 from regstack.routers.errors import to_http
+from regstack.services.caller import calling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -18,35 +20,48 @@ if TYPE_CHECKING:
     from fastapi import Response
     from starlette.types import Message
 
+    from regstack.config.schema import RegStackConfig
+
 MAX_BODY_BYTES = 64 * 1024
 """A larger body is refused before it is read; no request of regstack comes near it."""
 
 
-class RegStackRoute(APIRoute):
-    """Bounds the body, maps errors, never echoes what was sent, and forbids caching.
+def api_route(config: RegStackConfig) -> type[APIRoute]:
+    """Make the route class of one instance's JSON routes.
 
-    Errors are mapped here and not by handlers of the application, which belongs to the host.
+    It knows who calls, bounds the body, maps errors, never echoes what was sent, and forbids
+    caching. Errors are mapped here and not by handlers of the application, which belongs to the
+    host.
     """
+    callers = Callers(config)
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Wrap the handler that FastAPI makes."""
-        handle = super().get_route_handler()
+    class RegStackRoute(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            handle = super().get_route_handler()
 
-        async def handle_bounded(request: Request) -> Response:
-            try:
-                response = await handle(bounded(request))
-            except RequestValidationError as error:
-                response = JSONResponse({"detail": _without_input(error)}, 422)
-            except HTTPException as error:
-                response = JSONResponse({"detail": error.detail}, error.status_code, error.headers)
-            except RegStackError as error:
-                answer = to_http(error)
-                response = JSONResponse({"detail": answer.detail}, answer.status_code, answer.headers)
-            response.headers["Cache-Control"] = "no-store"
-            response.headers["X-Content-Type-Options"] = "nosniff"
-            return response
+            async def handle_bounded(request: Request) -> Response:
+                with calling(callers.read(request)) as caller:
+                    response = await _answer(handle, request)
+                callers.answer(response, caller)
+                response.headers["Cache-Control"] = "no-store"
+                response.headers["X-Content-Type-Options"] = "nosniff"
+                return response
 
-        return handle_bounded
+            return handle_bounded
+
+    return RegStackRoute
+
+
+async def _answer(handle: Callable[[Request], Coroutine[Any, Any, Response]], request: Request) -> Response:
+    try:
+        return await handle(bounded(request))
+    except RequestValidationError as error:
+        return JSONResponse({"detail": _without_input(error)}, 422)
+    except HTTPException as error:
+        return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
+    except RegStackError as error:
+        answer = to_http(error)
+        return JSONResponse({"detail": answer.detail}, answer.status_code, answer.headers)
 
 
 def bounded(request: Request) -> Request:

@@ -6,19 +6,20 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Depends
 
-from regstack.routers.route import RegStackRoute
 from regstack.routers.schemas import Done, LoginBody, TokenAnswer, problems
 from regstack.services.sessions import Session  # noqa: TC001 - FastAPI reads the annotation
 
 if TYPE_CHECKING:
+    from fastapi.routing import APIRoute
+
     from regstack.routers.dependencies import Dependencies
     from regstack.services.login import Login
     from regstack.services.sessions import Sessions
 
 
-def sessions_router(login: Login, sessions: Sessions, deps: Dependencies) -> APIRouter:
+def sessions_router(route: type[APIRoute], login: Login, sessions: Sessions, deps: Dependencies) -> APIRouter:
     """Make `/login` and `/logout`."""
-    router = APIRouter(route_class=RegStackRoute, tags=["sessions"])
+    router = APIRouter(route_class=route, tags=["sessions"])
 
     @router.post("/login", responses=problems(401, 403, 429), summary="Sign in")
     async def log_in(body: LoginBody) -> TokenAnswer:

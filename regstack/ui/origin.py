@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
+from regstack.routers.cookies import is_served_by_https
+
 if TYPE_CHECKING:
     from starlette.requests import Request
 
@@ -31,11 +33,6 @@ def parse_origin(text: str) -> Origin | None:
     if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
         return None
     return Origin(parts.scheme, parts.hostname, _DEFAULT_PORTS[parts.scheme] if port is None else port)
-
-
-def is_served_by_https(config: RegStackConfig) -> bool:
-    """Whether browsers reach this application over TLS."""
-    return config.behind_proxy or urlsplit(config.base_url).scheme == "https"
 
 
 class OwnOrigin:

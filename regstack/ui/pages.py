@@ -36,7 +36,7 @@ def ui_router(
         ConfigurationError: a URL among the settings cannot be used on the pages.
     """
     site = Site(config, config.extra_template_dirs if template_dirs is None else template_dirs)
-    router = APIRouter(route_class=page_route(site), include_in_schema=False)
+    router = APIRouter(route_class=page_route(site, config), include_in_schema=False)
     registration_pages(router, site, services, config)
     sessions_pages(router, site, services)
     passwords_pages(router, site, services, recovery=config.enable_password_reset)

@@ -9,8 +9,10 @@ from fastapi import HTTPException, Request
 from fastapi.routing import APIRoute
 
 from regstack.errors import InvalidToken, RegStackError
+from regstack.routers.callers import Callers
 from regstack.routers.errors import to_http
 from regstack.routers.route import bounded
+from regstack.services.caller import calling
 from regstack.ui.messages import explain, sentence
 from regstack.ui.site import retry_after
 
@@ -19,24 +21,28 @@ if TYPE_CHECKING:
 
     from fastapi import Response
 
+    from regstack.config.schema import RegStackConfig
     from regstack.ui.site import Site
 
 logger = logging.getLogger("regstack.http")
 
 
-def page_route(site: Site) -> type[APIRoute]:
+def page_route(site: Site, config: RegStackConfig) -> type[APIRoute]:
     """Make the route class of one instance's pages.
 
-    It refuses posts of other sites before anything is read, bounds the body, shows errors as
+    It knows who calls, refuses posts of other sites before anything is read, bounds the body, shows errors as
     pages, sends those who are not signed in to sign in, and sets the header fields of every answer.
     """
+    callers = Callers(config)
 
     class PageRoute(APIRoute):
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             handle = super().get_route_handler()
 
             async def handle_page(request: Request) -> Response:
-                response = await _answer(site, handle, request)
+                with calling(callers.read(request)) as caller:
+                    response = await _answer(site, handle, request)
+                callers.answer(response, caller)
                 response.headers.update(site.headers)
                 return response
 
