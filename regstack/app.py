@@ -21,9 +21,11 @@ from regstack.routers.api import api_router
 from regstack.routers.dependencies import Dependencies
 from regstack.services.accounts import Accounts
 from regstack.services.administration import Administration
+from regstack.services.audit import Audit
 from regstack.services.background import BackgroundQueue
 from regstack.services.email_change import EmailChange
 from regstack.services.events import EventHooks
+from regstack.services.limits import Limits, parse_limits
 from regstack.services.lockout import Lockout
 from regstack.services.login import Login
 from regstack.services.mailer import Mailer
@@ -33,6 +35,7 @@ from regstack.services.reauthentication import Reauthentication
 from regstack.services.registration import Registration
 from regstack.services.services import Services
 from regstack.services.sessions import Sessions
+from regstack.services.throttle import Throttle
 from regstack.sms.null import NullSmsService
 
 if TYPE_CHECKING:
@@ -120,7 +123,10 @@ class RegStack:
 
         self.password_hasher = _password_hasher(config)
         self.jwt = JwtCodec(keys, clock, algorithm=config.jwt_algorithm, audience=config.jwt_audience)
-        self.lockout = Lockout(self.attempts, keys, clock, config)
+        self._audit = Audit(keys)
+        throttle = Throttle(self.attempts, keys, clock)
+        self.lockout = Lockout(throttle, self._audit, config)
+        self._limits = Limits(throttle, self._audit, config)
 
         self.sms = sms_service if sms_service is not None else NullSmsService()
         self.mail = mail_composer if mail_composer is not None else MailComposer(config)
@@ -144,21 +150,23 @@ class RegStack:
         config, clock, hooks, users = self.config, self.clock, self.hooks, self.users
         policy, notices = PasswordPolicy(), Notices(self.mail, self._mailer)
         hasher, background = self.password_hasher, self._background
+        limits, audit = self._limits, self._audit
         ttl = timedelta(seconds=config.jwt_ttl_seconds)
         sessions = Sessions(
             users,
             self.blacklist,
             self.jwt,
+            audit,
             hooks,
             ttl=ttl,
             require_verification=config.require_verification,
         )
-        again = Reauthentication(hasher, self.lockout)
+        again = Reauthentication(hasher, self.lockout, audit)
         return Services(
             registration=Registration(
-                users, self.pending, hasher, policy, notices, background, hooks, clock, config
+                users, self.pending, hasher, policy, notices, background, limits, audit, hooks, clock, config
             ),
-            login=Login(users, hasher, sessions, self.lockout, hooks, clock, config),
+            login=Login(users, hasher, sessions, self.lockout, limits, audit, hooks, clock, config),
             sessions=sessions,
             passwords=Passwords(
                 users,
@@ -169,13 +177,15 @@ class RegStack:
                 self.lockout,
                 notices,
                 background,
+                limits,
+                audit,
                 hooks,
                 clock,
                 config,
             ),
-            email_change=EmailChange(users, again, notices, background, hooks, clock, config),
-            accounts=Accounts(users, again, hooks),
-            administration=Administration(users, self.pending, hooks),
+            email_change=EmailChange(users, again, notices, background, limits, audit, hooks, clock, config),
+            accounts=Accounts(users, again, limits, audit, hooks),
+            administration=Administration(users, self.pending, audit, hooks),
         )
 
     @property
@@ -360,8 +370,7 @@ def refuse_what_is_not_built(config: RegStackConfig) -> None:
         "enable_oauth": config.enable_oauth,
         'sms.backend = "sns" or "twilio"': config.sms.backend != "null",
     }
-    limits = [name for name in type(config).model_fields if name.endswith("_rate_limit")]
-    wanted |= {name: getattr(config, name) is not None for name in limits}
+    parse_limits(config)
     for name, is_wanted in wanted.items():
         if is_wanted:
             raise ConfigurationError(f"{name} is not part of this version yet; leave it at its default")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,11 @@ class World:
     client: httpx2.AsyncClient
     clock: FrozenClock
     outbox: ConsoleEmailService
+    app: FastAPI
+
+    def at(self, address: str) -> World:
+        """The same application, called by another browser from another address."""
+        return replace(self, client=client_of(self.app, self.rs.config.base_url, address))
 
     async def call(
         self, method: str, path: str, body: Any = None, token: str | None = None, **kwargs: Any
@@ -72,6 +77,12 @@ class World:
         answer = await self.post("/login", {"email": email, "password": password})
         assert answer.status_code == 200, answer.text
         return str(answer.json()["access_token"])
+
+
+def client_of(app: FastAPI, base_url: str, address: str = "127.0.0.1") -> httpx2.AsyncClient:
+    """A browser that keeps cookies; one that is not closed holds nothing open."""
+    transport = httpx2.ASGITransport(app, raise_app_exceptions=True, client=(address, 50000))
+    return httpx2.AsyncClient(transport=transport, base_url=base_url)
 
 
 MakeWorld = Callable[..., Awaitable[World]]
@@ -116,9 +127,8 @@ async def make_world(database_url: str) -> AsyncIterator[MakeWorld]:
             rs = await stack.enter_async_context(RegStack(config, clock=clock, email_service=outbox))
             app = FastAPI()
             app.include_router(rs.router, prefix=config.api_prefix)
-            transport = httpx2.ASGITransport(app, raise_app_exceptions=True)
-            client = httpx2.AsyncClient(transport=transport, base_url=config.base_url)
-            return World(rs, await stack.enter_async_context(client), clock, outbox)
+            client = client_of(app, config.base_url)
+            return World(rs, await stack.enter_async_context(client), clock, outbox, app)
 
         yield make
 

@@ -80,7 +80,7 @@ async def test_the_constructor_does_no_io(tmp_path: Any) -> None:
         ({"jwt_secret": None}, "regstack init"),
         ({"enable_sms_2fa": True}, "enable_sms_2fa"),
         ({"enable_oauth": True}, "enable_oauth"),
-        ({"login_rate_limit": "5/minute"}, "login_rate_limit"),
+        ({"login_rate_limit": "5/fortnight"}, "login_rate_limit"),
         ({"sms": {"backend": "twilio"}}, "twilio"),
         ({"email": {"backend": "ses"}}, "ses"),
         ({"database_url": "nothing"}, "scheme"),

@@ -106,12 +106,9 @@ SECTIONS: dict[str, type[BaseModel]] = {"email": EmailConfig, "sms": SmsConfig, 
 
 PLANNED = frozenset(
     """
-    transport trusted_proxy_count mfa_pending_token_ttl_seconds
+    transport mfa_pending_token_ttl_seconds
     sms_code_length sms_code_ttl_seconds sms_code_max_attempts enable_sms_2fa enable_oauth
-    login_rate_limit login_mfa_confirm_rate_limit register_rate_limit forgot_password_rate_limit
-    reset_password_rate_limit verify_rate_limit resend_verification_rate_limit
-    change_password_rate_limit change_email_rate_limit confirm_email_change_rate_limit
-    delete_account_rate_limit oauth_exchange_rate_limit phone_start_rate_limit
+    login_mfa_confirm_rate_limit oauth_exchange_rate_limit phone_start_rate_limit
     phone_confirm_rate_limit phone_disable_rate_limit
     email.ses_region email.ses_profile email.ses_access_key_id email.ses_secret_access_key
     sms.backend sms.from_number sms.sns_region sms.twilio_account_sid sms.twilio_auth_token sms.log_bodies

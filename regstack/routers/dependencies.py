@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fastapi import Depends
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from regstack.errors import InvalidToken, NotSuperuser, RegStackError
+from regstack.errors import InvalidToken, RegStackError
 from regstack.models.user import User  # noqa: TC001 - FastAPI reads the annotations
 from regstack.routers.errors import to_http
 from regstack.services.sessions import Session, Sessions  # noqa: TC001
@@ -48,9 +48,10 @@ class Dependencies:
                 raise to_http(error) from error
 
         async def admin(session: Session = Depends(session)) -> User:
-            if not session.user.is_superuser:
-                raise to_http(NotSuperuser())
-            return session.user
+            try:
+                return sessions.require_superuser(session)
+            except RegStackError as error:
+                raise to_http(error) from error
 
         self._session, self._user, self._user_optional, self._admin = session, user, user_optional, admin
 

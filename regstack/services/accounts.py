@@ -9,7 +9,9 @@ from regstack.errors import InvalidToken
 if TYPE_CHECKING:
     from regstack.backends.protocols import UserRepoProtocol
     from regstack.models.user import User
+    from regstack.services.audit import Audit
     from regstack.services.events import EventHooks
+    from regstack.services.limits import Limits
     from regstack.services.reauthentication import Reauthentication
 
 
@@ -17,10 +19,17 @@ class Accounts:
     """The signed-in person's profile, and its end."""
 
     def __init__(
-        self, users: UserRepoProtocol, reauthentication: Reauthentication, events: EventHooks
+        self,
+        users: UserRepoProtocol,
+        reauthentication: Reauthentication,
+        limits: Limits,
+        audit: Audit,
+        events: EventHooks,
     ) -> None:
         self._users = users
         self._reauthentication = reauthentication
+        self._limits = limits
+        self._audit = audit
         self._events = events
 
     async def rename(self, user: User, full_name: str | None) -> User:
@@ -39,10 +48,13 @@ class Accounts:
 
         Raises:
             WrongPassword, NoPasswordSet, TooManyAttempts, Overloaded: see `Reauthentication`.
+            TooManyAttempts: `delete_account_rate_limit` is reached.
             LastSuperuserError: this is the last active administrator.
             InvalidToken: the account changed in the meantime, by a reset for example.
         """
+        await self._limits.claim("delete_account", user.email_key)
         await self._reauthentication.check(user, current_password)
         if not await self._users.delete(user.id, token_version=user.token_version):
             raise InvalidToken
+        self._audit.record("account_delete", user=user)
         self._events.fire("user_deleted", user=user)

@@ -11,6 +11,7 @@ from regstack.models.ids import is_id
 if TYPE_CHECKING:
     from regstack.backends.protocols import PendingRepoProtocol, UserRepoProtocol
     from regstack.models.user import User
+    from regstack.services.audit import Audit
     from regstack.services.events import EventHooks
 
 
@@ -43,9 +44,12 @@ class Page:
 class Administration:
     """Looking accounts up and changing them."""
 
-    def __init__(self, users: UserRepoProtocol, pending: PendingRepoProtocol, events: EventHooks) -> None:
+    def __init__(
+        self, users: UserRepoProtocol, pending: PendingRepoProtocol, audit: Audit, events: EventHooks
+    ) -> None:
         self._users = users
         self._pending = pending
+        self._audit = audit
         self._events = events
 
     async def stats(self) -> Stats:
@@ -109,6 +113,8 @@ class Administration:
             user = await self._users.set_flags(user_id, is_active=is_active, is_superuser=is_superuser)
         if user is not None and renaming is not None:
             user = await self._users.update_profile(user_id, full_name=renaming[0])
+        if user is not None:
+            self._audit.record("admin_update", user=user, changed=_changed(is_active, is_superuser, renaming))
         return user
 
     async def delete(self, user_id: str) -> bool:
@@ -120,5 +126,16 @@ class Administration:
         user = await self.find(user_id)
         if user is None or not await self._users.delete(user_id):
             return False
+        self._audit.record("admin_delete", user=user)
         self._events.fire("user_deleted", user=user)
         return True
+
+
+def _changed(is_active: bool | None, is_superuser: bool | None, renaming: tuple[str | None] | None) -> str:
+    """Name what was asked for, for the record."""
+    words = {
+        "enabled" if is_active else "disabled": is_active is not None,
+        "promoted" if is_superuser else "demoted": is_superuser is not None,
+        "renamed": renaming is not None,
+    }
+    return ",".join(word for word, asked in words.items() if asked) or "nothing"

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from regstack.config.schema import RegStackConfig
     from regstack.models.email_address import EmailAddress
     from regstack.models.user import User
+    from regstack.services.audit import Audit
     from regstack.services.background import BackgroundQueue
     from regstack.services.events import EventHooks
+    from regstack.services.limits import Limits
     from regstack.services.notices import Notices
     from regstack.services.reauthentication import Reauthentication
 
@@ -30,6 +32,8 @@ class EmailChange:
         reauthentication: Reauthentication,
         notices: Notices,
         background: BackgroundQueue,
+        limits: Limits,
+        audit: Audit,
         events: EventHooks,
         clock: Clock,
         config: RegStackConfig,
@@ -38,6 +42,8 @@ class EmailChange:
         self._reauthentication = reauthentication
         self._notices = notices
         self._background = background
+        self._limits = limits
+        self._audit = audit
         self._events = events
         self._clock = clock
         self._ttl = timedelta(seconds=config.email_change_token_ttl_seconds)
@@ -51,8 +57,10 @@ class EmailChange:
         Raises:
             InvalidEmail: mail cannot be sent to the new address.
             WrongPassword, NoPasswordSet, TooManyAttempts, Overloaded: see `Reauthentication`.
+            TooManyAttempts: `change_email_rate_limit` is reached.
             InvalidToken: the account changed in the meantime.
         """
+        await self._limits.claim("change_email", user.email_key)
         address = parse_email(new_email)
         await self._reauthentication.check(user, current_password)
         token = new_token()
@@ -65,6 +73,7 @@ class EmailChange:
         )
         if not stored:
             raise InvalidToken
+        self._audit.record("email_change_request", user=user)
         self._background.put(lambda: self._send_mails(user, address, token), label="change-email")
 
     async def confirm(self, token: str) -> User:
@@ -73,10 +82,14 @@ class EmailChange:
         Raises:
             InvalidOneTimeToken: the token is unknown, used, replaced, dropped or expired.
             UserAlreadyExistsError: another account has got the address meanwhile.
+            TooManyAttempts: `confirm_email_change_rate_limit` is reached.
         """
+        await self._limits.claim("confirm_email_change")
         user = await self._users.confirm_email_change(hash_token(token), self._clock.now())
         if user is None:
+            self._audit.record("email_change", "failure")
             raise InvalidOneTimeToken
+        self._audit.record("email_change", user=user)
         self._events.fire("email_changed", user=user)
         return user
 

@@ -6,61 +6,64 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from regstack.errors import TooManyAttempts
+from regstack.services.throttle import Rule
 
 if TYPE_CHECKING:
-    from regstack.auth.clock import Clock
-    from regstack.auth.keys import KeyRing
-    from regstack.backends.protocols import LoginAttemptRepoProtocol
     from regstack.config.schema import RegStackConfig
+    from regstack.services.audit import Audit
+    from regstack.services.throttle import Throttle
 
 
 LOGIN = "login"
-"""Purpose of an attempt to sign in; the subject is an email key."""
+"""An attempt to sign in with a password."""
 
 PASSWORD = "password"  # noqa: S105 - a purpose
-"""Purpose of an attempt to confirm the current password; the subject is a user id."""
+"""An attempt to confirm the current password."""
 
 
 class Lockout:
-    """Limits wrong passwords for one account (OWASP ASVS 5.0, V6.3.1).
+    """Limits guesses for one account (OWASP ASVS 5.0, V6.3.1).
 
-    An attempt is claimed in storage before the password is looked at, so that of many at once,
-    on any number of workers, no more than `login_lockout_threshold` are evaluated. Storage sees
-    a keyed hash of the account, never its address.
+    A guess is claimed in storage before it is looked at, so that of many at once, on any number
+    of workers, no more than `login_lockout_threshold` are evaluated for each purpose. Storage
+    sees a keyed hash of the account, never its address. The owner's own places are counted
+    apart; see `Throttle`.
     """
 
-    def __init__(
-        self, attempts: LoginAttemptRepoProtocol, keys: KeyRing, clock: Clock, config: RegStackConfig
-    ) -> None:
-        self._attempts = attempts
-        self._keys = keys
-        self._clock = clock
+    def __init__(self, throttle: Throttle, audit: Audit, config: RegStackConfig) -> None:
+        self._throttle = throttle
+        self._audit = audit
         self._enabled = not config.rate_limit_disabled
-        self._limit = config.login_lockout_threshold
-        self._window = timedelta(seconds=config.login_lockout_window_seconds)
+        self._rule = Rule(
+            config.login_lockout_threshold, timedelta(seconds=config.login_lockout_window_seconds)
+        )
 
-    async def claim(self, purpose: str, subject: str) -> None:
-        """Pay for one attempt.
+    async def claim(self, purpose: str, account: str) -> None:
+        """Pay for one guess.
 
         Args:
-            purpose: what is tried, `LOGIN` or `PASSWORD`.
-            subject: whose.
+            purpose: what is tried: `LOGIN`, `PASSWORD`.
+            account: the email key that it is tried for, of an account or not.
 
         Raises:
             TooManyAttempts: the limit of the current window is reached.
         """
         if not self._enabled:
             return
-        decision = await self._attempts.claim(
-            self._key(purpose, subject), limit=self._limit, window=self._window, now=self._clock.now()
-        )
+        if purpose == PASSWORD:  # who tries this is signed in already, and no place makes that the owner
+            decision = await self._throttle.claim(f"{purpose}:{account}", self._rule)
+        else:
+            decision = await self._throttle.claim_for(purpose, account, self._rule)
         if not decision.allowed:
+            self._audit.record("lockout", "refused", account=account, purpose=purpose)
             raise TooManyAttempts(decision.retry_after)
 
-    async def clear(self, purpose: str, subject: str) -> None:
-        """Forget the attempts, after the last factor was right."""
+    async def clear(self, purpose: str, account: str) -> None:
+        """Forget the guesses, after the last factor was right."""
         if self._enabled:
-            await self._attempts.clear(self._key(purpose, subject))
+            await self._throttle.forget(purpose, account)
 
-    def _key(self, purpose: str, subject: str) -> str:
-        return self._keys.fingerprint("attempts", f"{purpose}:{subject}")
+    async def remember_place(self, account: str) -> None:
+        """Know the caller's browser and network again, after the last factor was right."""
+        if self._enabled:
+            await self._throttle.remember_place(account)

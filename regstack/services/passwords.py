@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from regstack.backends.protocols import UserRepoProtocol
     from regstack.config.schema import RegStackConfig
     from regstack.models.user import User
+    from regstack.services.audit import Audit
     from regstack.services.background import BackgroundQueue
     from regstack.services.events import EventHooks
+    from regstack.services.limits import Limits
     from regstack.services.lockout import Lockout
     from regstack.services.notices import Notices
     from regstack.services.reauthentication import Reauthentication
@@ -39,6 +41,8 @@ class Passwords:
         lockout: Lockout,
         notices: Notices,
         background: BackgroundQueue,
+        limits: Limits,
+        audit: Audit,
         events: EventHooks,
         clock: Clock,
         config: RegStackConfig,
@@ -51,6 +55,8 @@ class Passwords:
         self._lockout = lockout
         self._notices = notices
         self._background = background
+        self._limits = limits
+        self._audit = audit
         self._events = events
         self._clock = clock
         self._app_name = config.app_name
@@ -62,14 +68,17 @@ class Passwords:
         Raises:
             PasswordRejected: the new password breaks the policy.
             WrongPassword, NoPasswordSet, TooManyAttempts, Overloaded: see `Reauthentication`.
+            TooManyAttempts: `change_password_rate_limit` is reached.
             InvalidToken: the account changed in the meantime, by a reset for example.
         """
+        await self._limits.claim("change_password", user.email_key)
         self._policy.check(new_password, context=[user.email_key, user.full_name or "", self._app_name])
         await self._reauthentication.check(user, current_password)
         hashed = await self._hasher.hash(new_password)
         changed = await self._users.set_password(user.id, hashed, token_version=user.token_version)
         if changed is None:
             raise InvalidToken
+        self._audit.record("password_change", user=changed)
         self._notices.password_changed(changed)
         self._events.fire("password_changed", user=changed)
         return self._sessions.issue(changed)
@@ -79,8 +88,13 @@ class Passwords:
 
         One read, and the rest after the answer, so that neither answer nor time says whether
         the address is known.
+
+        Raises:
+            TooManyAttempts: `forgot_password_rate_limit` is reached.
         """
         key = email_key(email)
+        await self._limits.claim("forgot_password", key)
+        self._audit.record("password_reset_request", account=key)
         user = await self._users.get_by_email(key)
         self._background.put(lambda: self._send_reset_link(user), label="forgot-password")
 
@@ -90,16 +104,20 @@ class Passwords:
         Raises:
             PasswordRejected: the new password breaks the policy; the token stays good.
             InvalidOneTimeToken: the token is unknown, used, replaced, dropped or expired.
+            TooManyAttempts: `reset_password_rate_limit` is reached.
             Overloaded: too many passwords are being hashed already.
         """
+        await self._limits.claim("reset_password")
         self._policy.check(new_password, context=[self._app_name])
         hashed = await self._hasher.hash(new_password)
         user = await self._users.reset_password(hash_token(token), hashed, self._clock.now())
         if user is None:
+            self._audit.record("password_reset", "failure")
             raise InvalidOneTimeToken
+        self._audit.record("password_reset", user=user)
         await asyncio.gather(
             self._lockout.clear(LOGIN, user.email_key),
-            self._lockout.clear(PASSWORD, user.id),
+            self._lockout.clear(PASSWORD, user.email_key),
         )
         self._notices.password_changed(user)
         self._events.fire("password_reset_completed", user=user)

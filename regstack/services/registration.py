@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from regstack.backends.protocols import PendingRepoProtocol, UserRepoProtocol
     from regstack.config.schema import RegStackConfig
     from regstack.models.email_address import EmailAddress
+    from regstack.services.audit import Audit
     from regstack.services.background import BackgroundQueue
     from regstack.services.events import EventHooks
+    from regstack.services.limits import Limits
     from regstack.services.notices import Notices
 
 
@@ -44,6 +46,8 @@ class Registration:
         policy: PasswordPolicy,
         notices: Notices,
         background: BackgroundQueue,
+        limits: Limits,
+        audit: Audit,
         events: EventHooks,
         clock: Clock,
         config: RegStackConfig,
@@ -54,6 +58,8 @@ class Registration:
         self._policy = policy
         self._notices = notices
         self._background = background
+        self._limits = limits
+        self._audit = audit
         self._events = events
         self._clock = clock
         self._app_name = config.app_name
@@ -77,13 +83,26 @@ class Registration:
             InvalidEmail: mail cannot be sent to the address.
             PasswordRejected: the password breaks the policy.
             UserAlreadyExistsError: the address has an account.
+            TooManyAttempts: `register_rate_limit` is reached.
             Overloaded: too many passwords are being hashed already.
         """
         if not self._open:
             raise RegistrationClosed
+        await self._limits.claim("register", email_key(email))
         address = parse_email(email)
         self._policy.check(password, context=self._context(address, full_name))
         hashed = await self._hasher.hash(password)
+        try:
+            made = await self._take(address, hashed, full_name)
+        except UserAlreadyExistsError:
+            self._audit.record("registration", "failure", account=address.key, reason="taken")
+            raise
+        self._audit.record("registration", account=address.key)
+        return made
+
+    async def _take(
+        self, address: EmailAddress, hashed: str, full_name: str | None
+    ) -> User | PendingRegistration:
         if not self._require_verification:
             return await self._create(address, hashed, full_name)
         token, pending = self._new_pending(address, hashed, full_name)
@@ -103,13 +122,17 @@ class Registration:
         Raises:
             InvalidOneTimeToken: the token is unknown, used, replaced or expired, or the address
                 has got an account some other way.
+            TooManyAttempts: `verify_rate_limit` is reached.
         """
+        await self._limits.claim("verify")
         try:
             user = await self._users.create_from_pending(hash_token(token), self._clock.now())
         except UserAlreadyExistsError:
-            raise InvalidOneTimeToken from None
+            user = None
         if user is None:
+            self._audit.record("verification", "failure")
             raise InvalidOneTimeToken
+        self._audit.record("verification", user=user)
         self._announce_verified(user)
         return user
 
@@ -118,8 +141,13 @@ class Registration:
 
         One read, and the rest after the answer, so that neither answer nor time says whether
         the address is known.
+
+        Raises:
+            TooManyAttempts: `resend_verification_rate_limit` is reached.
         """
         key = email_key(email)
+        await self._limits.claim("resend_verification", key)
+        self._audit.record("verification_request", account=key)
         subject = await self._users.find_login_subject(key)
         self._background.put(lambda: self._send_again(subject), label="resend-verification")
 
@@ -131,6 +159,7 @@ class Registration:
         """
         if user.is_verified:
             raise AlreadyVerified
+        self._audit.record("admin_resend_verification", user=user)
         await self._send_again(LoginSubject(user, None))
 
     async def promote(self, email: str) -> User | None:
@@ -145,6 +174,7 @@ class Registration:
             return None
         user = await self._users.create_from_pending(pending.token_hash, self._clock.now())
         if user is not None:
+            self._audit.record("admin_promote_pending", user=user)
             self._announce_verified(user)
         return user
 
@@ -161,7 +191,11 @@ class Registration:
             UserAlreadyExistsError: the account is being changed elsewhere at this moment.
             Overloaded: too many passwords are being hashed already.
         """
-        address = parse_email(email)
+        user = await self._make_superuser(parse_email(email), password)
+        self._audit.record("bootstrap_admin", user=user)
+        return user
+
+    async def _make_superuser(self, address: EmailAddress, password: str) -> User:
         found = await self._users.get_by_email(address.key)
         if found is None:
             self._policy.check(password, context=self._context(address, None))

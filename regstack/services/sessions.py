@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from regstack.auth.tokens import ACCESS
-from regstack.errors import InvalidToken
+from regstack.errors import InvalidToken, NotSuperuser
+from regstack.services.caller import current_caller
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from regstack.auth.tokens import Claims, JwtCodec
     from regstack.backends.protocols import BlacklistRepoProtocol, UserRepoProtocol
     from regstack.models.user import User
+    from regstack.services.audit import Audit
     from regstack.services.events import EventHooks
 
 
@@ -46,6 +48,7 @@ class Sessions:
         users: UserRepoProtocol,
         blacklist: BlacklistRepoProtocol,
         jwt: JwtCodec,
+        audit: Audit,
         events: EventHooks,
         *,
         ttl: timedelta,
@@ -54,6 +57,7 @@ class Sessions:
         self._users = users
         self._blacklist = blacklist
         self._jwt = jwt
+        self._audit = audit
         self._events = events
         self._ttl = ttl
         self._require_verification = require_verification
@@ -84,9 +88,23 @@ class Sessions:
             or subject.user.token_version != claims.ver
         ):
             raise InvalidToken
+        if caller := current_caller():
+            caller.user_id = subject.user.id
         return Session(subject.user, claims)
+
+    def require_superuser(self, session: Session) -> User:
+        """Let administrators through.
+
+        Raises:
+            NotSuperuser: it is somebody else's session.
+        """
+        if not session.user.is_superuser:
+            self._audit.record("administrators_only", "refused", user=session.user)
+            raise NotSuperuser
+        return session.user
 
     async def end(self, session: Session) -> None:
         """Revoke the session's token, on every worker at once."""
         if await self._blacklist.revoke(session.claims.jti, session.claims.expires_at):
+            self._audit.record("logout", user=session.user)
             self._events.fire("user_logged_out", user=session.user)
