@@ -164,7 +164,18 @@ class RegStack:
         again = Reauthentication(hasher, self.lockout, audit)
         return Services(
             registration=Registration(
-                users, self.pending, hasher, policy, notices, background, limits, audit, hooks, clock, config
+                users,
+                self.pending,
+                hasher,
+                policy,
+                notices,
+                background,
+                self.lockout,
+                limits,
+                audit,
+                hooks,
+                clock,
+                config,
             ),
             login=Login(users, hasher, sessions, self.lockout, limits, audit, hooks, clock, config),
             sessions=sessions,

@@ -176,6 +176,11 @@ class RegStackConfig(BaseSettings):
     require_verification: bool = Field(
         True, description="A registration becomes an account once its address is confirmed."
     )
+    verification_requires_password: bool = Field(
+        False,
+        description="`POST /verify` takes the password of the registration too, so that nobody confirms "
+        "what somebody else registered with their address. The pages always ask for it.",
+    )
     allow_registration: bool = Field(True, description="Anyone may register.")
     quiet_registration: bool = Field(
         False,

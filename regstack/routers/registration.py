@@ -12,8 +12,8 @@ from regstack.routers.schemas import (
     EmailBody,
     PendingAnswer,
     RegisterBody,
-    TokenBody,
     UserAnswer,
+    VerifyBody,
     problems,
 )
 
@@ -34,9 +34,15 @@ def registration_router(route: type[APIRoute], registration: Registration) -> AP
             return UserAnswer.of(made)
         return PendingAnswer(email=made.email, expires_at=made.expires_at)
 
-    @router.post("/verify", responses=problems(400), summary="Confirm an address")
-    async def verify(body: TokenBody) -> UserAnswer:
-        return UserAnswer.of(await registration.verify(body.token))
+    @router.post(
+        "/verify",
+        responses=problems(400, 429),
+        summary="Confirm an address",
+        description="With the password of the registration, only whoever registered can confirm. It may be "
+        "left out, unless `verification_requires_password` is set.",
+    )
+    async def verify(body: VerifyBody) -> UserAnswer:
+        return UserAnswer.of(await registration.verify(body.token, body.password))
 
     @router.post("/resend-verification", status_code=202, responses=problems(), summary="Mail the link again")
     async def resend_verification(body: EmailBody) -> Accepted:

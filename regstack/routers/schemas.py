@@ -46,6 +46,12 @@ class TokenBody(Body):
     token: MailedToken
 
 
+class VerifyBody(TokenBody):
+    """A token from a mail, and the password of the registration."""
+
+    password: GivenPassword | None = None
+
+
 class EmailBody(Body):
     """An address."""
 

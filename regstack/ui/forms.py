@@ -26,11 +26,13 @@ from regstack.routers.schemas import (
     CurrentPasswordBody,
     EmailBody,
     FullName,
+    GivenPassword,
     LoginBody,
     ProfileBody,
     RegisterBody,
     ResetPasswordBody,
     TokenBody,
+    VerifyBody,
 )
 from regstack.ui.messages import explain_field
 
@@ -50,7 +52,7 @@ _FIELDS_AT_FAULT: dict[type[RegStackError], tuple[str, ...]] = {
     InvalidEmail: ("email", "new_email"),
     UserAlreadyExistsError: ("email",),
     PasswordRejected: ("password", "new_password"),
-    WrongPassword: ("current_password",),
+    WrongPassword: ("current_password", "password"),
 }
 
 ERROR_WORDS: dict[type[RegStackError], str] = {
@@ -69,6 +71,12 @@ class RegisterForm(RegisterBody):
     """A registration; an empty name is none."""
 
     full_name: GivenName = None
+
+
+class VerifyForm(VerifyBody):
+    """A mailed token, and the password by which whoever registered is known."""
+
+    password: GivenPassword
 
 
 class ProfileForm(ProfileBody):
@@ -152,7 +160,7 @@ class FormState:
 
 
 REGISTER = Form("register", "register", RegisterForm)
-VERIFY = Form("verify", "verify", TokenBody)
+VERIFY = Form("verify", "verify", VerifyForm)
 RESEND = Form("resend", "verify", EmailBody)
 LOGIN = Form("login", "login", LoginForm)
 FORGOT = Form("forgot", "forgot", EmailBody)

@@ -35,6 +35,7 @@ NOTICES: dict[str, dict[str, str]] = {
         "Only the newest link works.",
     },
     "me": {
+        "verified": "Your email address is confirmed, and you are signed in.",
         "name": "Your name is saved.",
         "password": "Your password is changed. All other devices are signed out.",
         "email": "We sent a link to the new address. Your address changes when you open it.",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import Request, Response  # noqa: TC002 - FastAPI reads the annotations
 
-from regstack.errors import RegistrationClosed
+from regstack.errors import RegistrationClosed, RegStackError
 from regstack.ui.forms import REGISTER, RESEND, VERIFY, read_entries
 from regstack.ui.links import mailed_token
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from fastapi import APIRouter
 
     from regstack.config.schema import RegStackConfig
-    from regstack.routers.schemas import EmailBody, TokenBody
+    from regstack.routers.schemas import EmailBody
     from regstack.services.services import Services
-    from regstack.ui.forms import RegisterForm
+    from regstack.ui.forms import RegisterForm, VerifyForm
     from regstack.ui.site import Site
 
 
@@ -47,9 +47,13 @@ def registration_pages(router: APIRouter, site: Site, services: Services, config
 
     @router.post("/verify")
     async def verify(request: Request) -> Response:
-        async def act(body: TokenBody) -> Response:
-            await registration.verify(body.token)
-            return site.go("login", done="verified")
+        async def act(body: VerifyForm) -> Response:
+            user = await registration.verify(body.token, body.password)
+            try:
+                token = await services.login.log_in(user.email, body.password)
+            except RegStackError:  # the address is confirmed all the same
+                return site.go("login", done="verified")
+            return site.cookie.put(site.go("me", done="verified"), token)
 
         return await site.submit(request, VERIFY, await read_entries(request), act)
 

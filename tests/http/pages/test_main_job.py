@@ -18,10 +18,11 @@ async def test_a_person_does_the_whole_main_job(browser: Any) -> None:
 
     page = await browser.open(await browser.link("alice@example.com"))
     assert page.heading == "Confirm your email address"
-    page = await browser.fill(page, "verify")
-    assert page.path == "/account/login?done=verified"
+    page = await browser.fill(page, "verify", password=PASSWORD)
+    assert page.path == "/account/me?done=verified"
     assert "confirmed" in page.notice
 
+    page = await browser.fill(page, "logout")
     page = await browser.fill(page, "login", email="Alice@Example.com", password=PASSWORD)
     assert page.path == "/account/me"
     assert "alice@example.com" in page.html
@@ -77,8 +78,8 @@ async def test_opening_a_mailed_link_changes_nothing(browser: Any, page: str) ->
     if page == "verify":
         link = await browser.link("alice@example.com")
     else:
-        await browser.fill(await browser.open(await browser.link("alice@example.com")), "verify")
-        me = await browser.log_in()
+        me = await browser.open(await browser.link("alice@example.com"))
+        me = await browser.fill(me, "verify", password=PASSWORD)
         if page == "reset":
             await browser.post("forgot", {"email": "alice@example.com"})
             link = await browser.link("alice@example.com")
@@ -93,14 +94,15 @@ async def test_opening_a_mailed_link_changes_nothing(browser: Any, page: str) ->
         assert page in str(opened.markup.forms)
         assert "set-cookie" not in opened.answer.headers
     assert users == [await browser.rs.users.get_by_email(f"{name}@example.com") for name in ("alice", "bob")]
-    done = await browser.fill(opened, page, **({"new_password": NEW_PASSWORD} if page == "reset" else {}))
+    entries = {"verify": {"password": PASSWORD}, "reset": {"new_password": NEW_PASSWORD}}
+    done = await browser.fill(opened, page, **entries.get(page, {}))
     assert done.status == 200, "the link is still good"
 
 
 async def test_a_used_verification_link_says_so_and_offers_another(browser: Any) -> None:
     await browser.account()
     used = await browser.link("alice@example.com")
-    page = await browser.fill(await browser.open(used), "verify")
+    page = await browser.fill(await browser.open(used), "verify", password=PASSWORD)
     assert page.status == 400
     assert "invalid or has expired" in page.alert
     assert "/account/verify/resend" in page.markup.forms
@@ -116,9 +118,20 @@ async def test_an_expired_verification_link_is_replaced_by_a_new_one(browser: An
     assert page.path == "/account/verify?done=sent"
     new = await browser.open(await browser.link("alice@example.com"))
     browser.clock.advance(timedelta(hours=2))
-    assert (await browser.fill(old, "verify")).status == 400
-    page = await browser.fill(new, "verify")
-    assert page.path == "/account/login?done=verified"
+    assert (await browser.fill(old, "verify", password=PASSWORD)).status == 400
+    page = await browser.fill(new, "verify", password=PASSWORD)
+    assert page.path == "/account/me?done=verified"
+
+
+async def test_whoever_did_not_register_cannot_confirm_by_the_page(browser: Any) -> None:
+    await browser.register()
+    opened = await browser.open(await browser.link("alice@example.com"))
+    page = await browser.fill(opened, "verify", password="what the owner guesses")
+    assert page.status == 400
+    assert "not the password that was chosen" in page.html
+    assert await browser.rs.users.count() == 0
+    page = await browser.fill(page, "verify", password=PASSWORD)
+    assert page.path == "/account/me?done=verified", "the link is still good"
 
 
 async def test_an_expired_reset_link_offers_a_new_one(browser: Any) -> None:

@@ -1,0 +1,63 @@
+"""Nobody waits in an account that somebody else confirms (account pre-hijacking).
+
+Seen in better-auth, GHSA-g38m-r43w-p2q7 and #11023: an attacker registers with the victim's address
+and a password, and keeps both when the owner of the address confirms it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.anyio
+
+PLANTED = {"email": "victim@example.com", "password": "what the attacker chose"}
+OWN = {"email": "victim@example.com", "password": "what the owner chose"}
+
+
+async def test_a_newer_registration_kills_the_older_one(world: Any) -> None:
+    await world.post("/register", PLANTED)
+    planted = await world.mailed_token("victim@example.com")
+    await world.post("/register", OWN)
+    own = await world.mailed_token("victim@example.com")
+    assert (await world.post("/verify", {"token": planted})).status_code == 400
+    assert (await world.post("/verify", {"token": own})).status_code == 200
+    assert (await world.at("203.0.113.6").post("/login", PLANTED)).status_code == 401
+    assert (await world.post("/login", OWN)).status_code == 200
+
+
+async def test_who_confirms_with_the_password_of_another_confirms_nothing(world: Any) -> None:
+    await world.post("/register", PLANTED)
+    body = {"token": await world.mailed_token("victim@example.com"), "password": OWN["password"]}
+    assert (await world.post("/verify", body)).status_code == 400
+    assert await world.rs.users.count() == 0
+    assert (await world.post("/verify", body | {"password": PLANTED["password"]})).status_code == 200
+
+
+async def test_without_the_password_nothing_is_confirmed_where_it_is_required(make_world: Any) -> None:
+    world = await make_world(verification_requires_password=True)
+    await world.post("/register", PLANTED)
+    body = {"token": await world.mailed_token("victim@example.com")}
+    assert (await world.post("/verify", body)).status_code == 400
+    assert await world.rs.users.count() == 0
+    assert (await world.post("/verify", body | {"password": PLANTED["password"]})).status_code == 200
+
+
+async def test_a_mailed_token_is_no_way_to_guess_the_password(world: Any) -> None:
+    await world.post("/register", PLANTED)
+    token = await world.mailed_token("victim@example.com")
+    guesses = [world.post("/verify", {"token": token, "password": f"guess {n}"}) for n in range(20)]
+    statuses = sorted(answer.status_code for answer in await asyncio.gather(*guesses))
+    assert statuses == [400] * 5 + [429] * 15
+
+
+async def test_confirming_an_account_ends_the_sessions_from_before(make_world: Any) -> None:
+    world = await make_world(require_verification=False)
+    await world.post("/register", PLANTED)
+    planted = await world.log_in(**PLANTED)
+    await world.post("/resend-verification", {"email": "victim@example.com"})
+    body = {"token": await world.mailed_token("victim@example.com"), "password": PLANTED["password"]}
+    assert (await world.post("/verify", body)).status_code == 200
+    assert (await world.get("/me", planted)).status_code == 401
