@@ -37,30 +37,54 @@ def account_router(
     """Make `/me`, `/change-email`, `/confirm-email-change` and, with `deletion`, `/account`."""
     router = APIRouter(route_class=route, tags=["account"])
 
-    @router.get("/me", responses=problems(401), summary="Who am I?")
+    @router.get("/me", operation_id="get_me", responses=problems(401), summary="Who am I?")
     async def show(user: User = Depends(deps.current_user())) -> UserAnswer:
         return UserAnswer.of(user)
 
-    @router.patch("/me", responses=problems(401), summary="Change my profile")
+    @router.patch(
+        "/me",
+        operation_id="update_me",
+        responses=problems(400, 401, 422),
+        summary="Change my profile",
+        description="Changes what is sent, and leaves the rest. `null` takes the name away.",
+    )
     async def change(body: ProfileBody, user: User = Depends(deps.current_user())) -> UserAnswer:
         if "full_name" in body.model_fields_set:
             user = await accounts.rename(user, body.full_name)
         return UserAnswer.of(user)
 
     @router.post(
-        "/change-email", status_code=202, responses=problems(400, 401, 429), summary="Move to a new address"
+        "/change-email",
+        operation_id="change_email",
+        status_code=202,
+        responses=problems(400, 401, 422, 429),
+        summary="Move to a new address",
+        description="Mails a link to the new address and a notice to the present one; until the link is "
+        "used, nothing changes. Whether the new address has an account already is not told.",
     )
     async def change_email(body: ChangeEmailBody, user: User = Depends(deps.current_user())) -> Accepted:
         await email_change.request(user, body.new_email, body.current_password)
         return Accepted()
 
-    @router.post("/confirm-email-change", responses=problems(400, 409), summary="Confirm the new address")
+    @router.post(
+        "/confirm-email-change",
+        operation_id="confirm_email_change",
+        responses=problems(400, 409, 422),
+        summary="Confirm the new address",
+        description="Earlier access tokens and reset links die.",
+    )
     async def confirm_email_change(body: TokenBody) -> UserAnswer:
         return UserAnswer.of(await email_change.confirm(body.token))
 
     if deletion:
 
-        @router.delete("/account", responses=problems(400, 401, 409, 429), summary="Delete my account")
+        @router.delete(
+            "/account",
+            operation_id="delete_account",
+            responses=problems(400, 401, 409, 422, 429),
+            summary="Delete my account",
+            description="Takes the current password in its body. The last active administrator stays: 409.",
+        )
         async def delete(body: CurrentPasswordBody, user: User = Depends(deps.current_user())) -> Done:
             await accounts.delete(user, body.current_password)
             return Done()

@@ -15,7 +15,7 @@ from regstack.services.sessions import Session, Sessions  # noqa: TC001
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-_bearer = HTTPBearer(auto_error=False, description="Access token from `POST /login`.")
+_bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="Access token from `POST /login`.")
 
 
 class Dependencies:

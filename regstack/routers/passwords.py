@@ -32,7 +32,8 @@ def passwords_router(
 
     @router.post(
         "/change-password",
-        responses=problems(400, 401, 429),
+        operation_id="change_password",
+        responses=problems(400, 401, 422, 429),
         summary="Change my password",
         description="Every earlier token dies, the calling one too; the answer carries a fresh one.",
     )
@@ -42,12 +43,27 @@ def passwords_router(
 
     if recovery:
 
-        @router.post("/forgot-password", status_code=202, responses=problems(), summary="Mail a reset link")
+        @router.post(
+            "/forgot-password",
+            operation_id="forgot_password",
+            status_code=202,
+            responses=problems(400, 422),
+            summary="Mail a reset link",
+            description="The answer is the same whether or not the address has an account. A new link ends "
+            "the earlier one.",
+        )
         async def forgot(body: EmailBody) -> Accepted:
             await passwords.forgot(body.email)
             return Accepted()
 
-        @router.post("/reset-password", responses=problems(400), summary="Set a password with a mailed token")
+        @router.post(
+            "/reset-password",
+            operation_id="reset_password",
+            responses=problems(400, 422),
+            summary="Set a password with a mailed token",
+            description="Every access token of the account dies, and its lockout ends. A password that "
+            "breaks the policy (422) leaves the link good.",
+        )
         async def reset(body: ResetPasswordBody) -> Done:
             await passwords.reset(body.token, body.new_password)
             return Done()

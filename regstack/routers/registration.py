@@ -27,7 +27,15 @@ def registration_router(route: type[APIRoute], registration: Registration) -> AP
     """Make `/register`, `/verify` and `/resend-verification`."""
     router = APIRouter(route_class=route, tags=["registration"])
 
-    @router.post("/register", status_code=201, responses=problems(403, 409), summary="Register")
+    @router.post(
+        "/register",
+        operation_id="register",
+        status_code=201,
+        responses=problems(400, 403, 409, 422),
+        summary="Register",
+        description="Answers with the account, or with a pending registration where the address must be "
+        "confirmed first: the mail has the link.",
+    )
     async def register(body: RegisterBody) -> UserAnswer | PendingAnswer:
         made = await registration.register(body.email, body.password, body.full_name)
         if isinstance(made, User):
@@ -36,15 +44,23 @@ def registration_router(route: type[APIRoute], registration: Registration) -> AP
 
     @router.post(
         "/verify",
-        responses=problems(400, 429),
+        operation_id="verify",
+        responses=problems(400, 422, 429),
         summary="Confirm an address",
-        description="With the password of the registration, only whoever registered can confirm. It may be "
-        "left out, unless `verification_requires_password` is set.",
+        description="Takes the token of the mailed link, once. With the password of the registration, only "
+        "whoever registered can confirm; it may be left out, unless `verification_requires_password` is set.",
     )
     async def verify(body: VerifyBody) -> UserAnswer:
         return UserAnswer.of(await registration.verify(body.token, body.password))
 
-    @router.post("/resend-verification", status_code=202, responses=problems(), summary="Mail the link again")
+    @router.post(
+        "/resend-verification",
+        operation_id="resend_verification",
+        status_code=202,
+        responses=problems(400, 422),
+        summary="Mail the link again",
+        description="The answer is the same whether or not a mail is due. A new link ends the earlier one.",
+    )
     async def resend_verification(body: EmailBody) -> Accepted:
         await registration.resend(body.email)
         return Accepted()

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict  # noqa: TC002 - pydantic's own name
 
 from regstack.auth.password_policy import MAXIMUM_LENGTH, MINIMUM_LENGTH
 from regstack.models.text import check_text
@@ -13,23 +14,58 @@ from regstack.models.user import User  # noqa: TC001 - used by `of` at run time
 from regstack.services.sessions import AccessToken  # noqa: TC001 - used by `of` at run time
 
 _CHECKED = AfterValidator(check_text)
+_PASSWORD: JsonDict = {"format": "password"}
 Email = Annotated[str, Field(min_length=3, max_length=320, examples=["alice@example.com"]), _CHECKED]
 GivenPassword = Annotated[
-    str, Field(min_length=1, max_length=MAXIMUM_LENGTH, examples=["correct horse battery"]), _CHECKED
+    str,
+    Field(
+        min_length=1,
+        max_length=MAXIMUM_LENGTH,
+        examples=["correct horse battery"],
+        json_schema_extra=_PASSWORD,
+    ),
+    _CHECKED,
 ]
 NewPassword = Annotated[
     str,
-    Field(min_length=MINIMUM_LENGTH, max_length=MAXIMUM_LENGTH, examples=["correct horse battery"]),
+    Field(
+        min_length=MINIMUM_LENGTH,
+        max_length=MAXIMUM_LENGTH,
+        description="A common one, or one made of the address or the name, is refused.",
+        examples=["another horse battery"],
+        json_schema_extra=_PASSWORD,
+    ),
     _CHECKED,
 ]
 FullName = Annotated[str, Field(max_length=200, examples=["Alice Example"]), _CHECKED]
-MailedToken = Annotated[str, Field(min_length=1, max_length=256), _CHECKED]
+MailedToken = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=256,
+        description="`token` of a mailed link.",
+        examples=["the-token-of-the-link-that-was-mailed"],
+    ),
+    _CHECKED,
+]
+
+
+def _with_example(schema: dict[str, Any]) -> None:
+    """Put an example of the whole body beside those of its fields."""
+    example = {}
+    for name, field in schema.get("properties", {}).items():
+        found = [choice["examples"][0] for choice in (field, *field.get("anyOf", [])) if "examples" in choice]
+        if found:
+            example[name] = found[0]
+    schema["examples"] = [example]
 
 
 class Body(BaseModel):
     """A request body."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, hide_input_in_errors=True, json_schema_extra=_with_example
+    )
 
 
 class RegisterBody(Body):
@@ -101,8 +137,8 @@ class ResetPasswordBody(Body):
 class AdminUserBody(Body):
     """What administrators may change of an account."""
 
-    is_active: bool | None = None
-    is_superuser: bool | None = None
+    is_active: Annotated[bool | None, Field(description="False ends all sessions.", examples=[False])] = None
+    is_superuser: Annotated[bool | None, Field(examples=[False])] = None
     full_name: FullName | None = None
 
 
@@ -182,26 +218,61 @@ class PageAnswer(BaseModel):
 
 
 class Problem(BaseModel):
-    """What went wrong."""
+    """What went wrong, for people."""
 
     detail: str
 
 
+class InputProblem(BaseModel):
+    """What is wrong with one part of a request; never what was sent there."""
+
+    loc: Annotated[list[str | int], Field(description="Where it is.", examples=[["body", "password"]])]
+    msg: Annotated[str, Field(description="What would be right, for people.")]
+    type: Annotated[str, Field(description="A stable name of the kind of mistake.")]
+
+
+class InputProblems(BaseModel):
+    """A request that does not have the form it must have, or holds a value that is refused."""
+
+    detail: list[InputProblem]
+
+
 _PROBLEMS = {
-    400: "Wrong password, or a token that is unknown, used or expired",
+    400: "A body that is not JSON; a wrong password; a token that is unknown, used or expired; nothing to do",
     401: "Not signed in, or not with this address and password",
     403: "Not allowed",
     404: "Not found",
     409: "Taken, or refused by a rule",
     413: "Body too large",
+    422: "Not of the right form, or a value that is refused",
     429: "Too many attempts; see `Retry-After`",
     503: "Unavailable for the moment; see `Retry-After`",
 }
+
+_CHALLENGE = {
+    "WWW-Authenticate": {
+        "description": "RFC 6750, section 3.",
+        "required": True,
+        "schema": {"type": "string", "const": "Bearer"},
+    }
+}
+_RETRY_AFTER = {
+    "Retry-After": {
+        "description": "Seconds to wait (RFC 9110, section 10.2.3).",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 1},
+    }
+}
+_HEADERS = {401: {"headers": _CHALLENGE}, 429: {"headers": _RETRY_AFTER}, 503: {"headers": _RETRY_AFTER}}
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Describe a route's errors for OpenAPI; those that every route may answer are added."""
     return {
-        status: {"model": Problem, "description": _PROBLEMS[status]}
+        status: {
+            "model": InputProblems if status == 422 else Problem,
+            "description": _PROBLEMS[status],
+        }
+        | _HEADERS.get(status, {})
         for status in sorted({*statuses, 413, 503})
     }

@@ -21,12 +21,25 @@ def sessions_router(route: type[APIRoute], login: Login, sessions: Sessions, dep
     """Make `/login` and `/logout`."""
     router = APIRouter(route_class=route, tags=["sessions"])
 
-    @router.post("/login", responses=problems(401, 403, 429), summary="Sign in")
+    @router.post(
+        "/login",
+        operation_id="login",
+        responses=problems(400, 401, 403, 422, 429),
+        summary="Sign in",
+        description="That an account is disabled or not confirmed yet (403) is told after the right password "
+        "alone.",
+    )
     async def log_in(body: LoginBody) -> TokenAnswer:
         token = await login.log_in(body.email, body.password)
         return TokenAnswer.of(token)
 
-    @router.post("/logout", responses=problems(401), summary="End this session")
+    @router.post(
+        "/logout",
+        operation_id="logout",
+        responses=problems(401),
+        summary="End this session",
+        description="The token is dead at once, in every process.",
+    )
     async def log_out(session: Session = Depends(deps.current_session())) -> Done:
         await sessions.end(session)
         return Done()
