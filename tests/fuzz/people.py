@@ -1,0 +1,157 @@
+"""Who calls, and what they know that no schema tells: passwords, tokens that were mailed to them."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from schemathesis import AuthContext, Case, HookContext
+
+from regstack.models.ids import new_id
+from regstack.models.user import User
+from tests.served import Served
+
+PASSWORD = "correct horse battery"
+USUALLY = 0.8
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who is signed in."""
+
+    user: User
+    token: str
+
+
+class People:
+    """Signs generated calls in, each with an account of its own, and fills in what a caller would know.
+
+    Args:
+        served: the application that is called.
+        seed: the same one makes the same choices.
+    """
+
+    def __init__(self, served: Served, seed: int) -> None:
+        self._served = served
+        self._rs = served.rs
+        self._random = random.Random(seed)
+        self._numbers = itertools.count(1)
+        self._hashed: str | None = None
+        self._callers: dict[str, Person] = {}
+        # What to put into a field, by its name; a field with another name keeps what was generated.
+        self._known: dict[str, Callable[[Person, str], Awaitable[Any]]] = {
+            "email": self._address,
+            "new_email": self._new_address,
+            "password": self._password,
+            "current_password": self._password,
+            "token": self._mailed_token,
+            "user_id": self._id,
+        }
+        # How a token gets into a mail, by the operation that takes it.
+        self._mails: dict[str, Callable[[Person], Awaitable[str]]] = {
+            "verify": self._register,
+            "reset_password": self._forget_the_password,
+            "confirm_email_change": self._ask_for_another_address,
+        }
+
+    def get(self, case: Case[Any], _: AuthContext) -> Person | None:
+        """Give who makes a call, where somebody must be signed in."""
+        if "security" not in case.operation.definition.raw:
+            return None
+        return self._served.run(self._caller(case))
+
+    def set(self, case: Case[Any], person: Person, _: AuthContext) -> None:
+        """Sign a call in."""
+        case.headers["Authorization"] = f"Bearer {person.token}"
+
+    def fill_in(self, _: HookContext, case: Case[Any]) -> Case[Any]:
+        """Replace made-up values by true ones, mostly, in calls that are meant to be valid."""
+        if case.meta is None or case.meta.generation.mode.is_positive:
+            for part in (case.path_parameters, case.body):
+                for name in list(part) if isinstance(part, dict) else ():
+                    if name in self._known and self._likely():
+                        part[name] = self._served.run(self._value(name, case))
+        return case
+
+    async def _caller(self, case: Case[Any]) -> Person:
+        """An administrator where one is needed, mostly."""
+        if case.id not in self._callers:
+            needed = operation_id(case).startswith("admin_")
+            self._callers[case.id] = await self._person(superuser=needed and self._likely())
+        return self._callers[case.id]
+
+    def _likely(self) -> bool:
+        return self._random.random() < USUALLY
+
+    async def _value(self, name: str, case: Case[Any]) -> Any:
+        return await self._known[name](await self._caller(case), operation_id(case))
+
+    async def _person(self, *, superuser: bool) -> Person:
+        if self._hashed is None:
+            self._hashed = await self._rs.password_hasher.hash(PASSWORD)
+        address = f"person{next(self._numbers)}@example.com"
+        user = User.new(
+            id=new_id(self._rs.clock),
+            email=address,
+            email_key=address,
+            hashed_password=self._hashed,
+            now=self._rs.clock.now(),
+            is_verified=True,
+            is_superuser=superuser,
+        )
+        user = await self._rs.users.create(user)
+        return Person(user, self._rs.services.sessions.issue(user).text)
+
+    async def _address(self, person: Person, operation: str) -> str:
+        if operation == "register":
+            return await self._new_address(person, operation)
+        if operation == "admin_promote_pending":
+            address = await self._new_address(person, operation)
+            await self._rs.services.registration.register(address, PASSWORD)
+            return address
+        return person.user.email
+
+    async def _new_address(self, person: Person, operation: str) -> str:
+        return f"new{next(self._numbers)}@example.com"
+
+    async def _password(self, person: Person, operation: str) -> str:
+        return PASSWORD
+
+    async def _id(self, person: Person, operation: str) -> str:
+        other = await self._person(superuser=False)
+        if operation == "admin_resend_verification":
+            await self._rs.users.set_flags(other.user.id, is_verified=False)
+        return other.user.id
+
+    async def _mailed_token(self, person: Person, operation: str) -> str:
+        if operation not in self._mails:
+            return "the-token-of-some-other-mail"
+        address = await self._mails[operation](person)
+        assert await self._rs.drain()
+        newest = next(mail for mail in reversed(self._served.outbox) if mail.to == address)
+        found = re.search(r"token=([\w-]+)", newest.text)
+        assert found
+        return found[1]
+
+    async def _register(self, person: Person) -> str:
+        address = await self._new_address(person, "register")
+        await self._rs.services.registration.register(address, PASSWORD)
+        return address
+
+    async def _forget_the_password(self, person: Person) -> str:
+        await self._rs.services.passwords.forgot(person.user.email)
+        return person.user.email
+
+    async def _ask_for_another_address(self, person: Person) -> str:
+        address = await self._new_address(person, "change_email")
+        await self._rs.services.email_change.request(person.user, address, PASSWORD)
+        return address
+
+
+def operation_id(case: Case[Any]) -> str:
+    """Give the name of the operation that a case calls."""
+    return str(case.operation.definition.raw["operationId"])
