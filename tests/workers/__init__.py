@@ -1,0 +1,1 @@
+"""Two server processes over one database."""
