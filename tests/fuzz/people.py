@@ -5,11 +5,14 @@ from __future__ import annotations
 import itertools
 import random
 import re
+import zlib
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 from schemathesis import AuthContext, Case, HookContext
+from schemathesis.generation.meta import TestPhase
 
 from regstack.models.ids import new_id
 from regstack.models.user import User
@@ -38,10 +41,10 @@ class People:
     def __init__(self, served: Served, seed: int) -> None:
         self._served = served
         self._rs = served.rs
-        self._random = random.Random(seed)
+        self._seed = seed
         self._numbers = itertools.count(1)
         self._hashed: str | None = None
-        self._callers: dict[str, Person] = {}
+        self.forget()
         # What to put into a field, by its name; a field with another name keeps what was generated.
         self._known: dict[str, Callable[[Person, str], Awaitable[Any]]] = {
             "email": self._address,
@@ -58,6 +61,12 @@ class People:
             "confirm_email_change": self._ask_for_another_address,
         }
 
+    def forget(self) -> None:
+        """Begin anew, so that the same calls lead to the same answers."""
+        self._recent: deque[Person] = deque(maxlen=4)
+        self._callers: dict[str, Person] = {}
+        self._dice: dict[str, random.Random] = {}
+
     def get(self, case: Case[Any], _: AuthContext) -> Person | None:
         """Give who makes a call, where somebody must be signed in."""
         if "security" not in case.operation.definition.raw:
@@ -70,22 +79,36 @@ class People:
 
     def fill_in(self, _: HookContext, case: Case[Any]) -> Case[Any]:
         """Replace made-up values by true ones, mostly, in calls that are meant to be valid."""
+        self._dice_of(case)
         if case.meta is None or case.meta.generation.mode.is_positive:
-            for part in (case.path_parameters, case.body):
+            # In a sequence the path comes from an answer to an earlier call.
+            parts = (case.body,) if in_sequence(case) else (case.path_parameters, case.body)
+            for part in parts:
                 for name in list(part) if isinstance(part, dict) else ():
-                    if name in self._known and self._likely():
+                    if name in self._known and self._likely(case):
                         part[name] = self._served.run(self._value(name, case))
         return case
 
     async def _caller(self, case: Case[Any]) -> Person:
-        """An administrator where one is needed, mostly."""
+        """An administrator where one is needed, mostly; in a sequence somebody who has called before."""
         if case.id not in self._callers:
-            needed = operation_id(case).startswith("admin_")
-            self._callers[case.id] = await self._person(superuser=needed and self._likely())
+            superuser = operation_id(case).startswith("admin_") and self._likely(case)
+            earlier = [each for each in self._recent if each.user.is_superuser == superuser]
+            if in_sequence(case) and earlier and self._likely(case):
+                self._callers[case.id] = self._dice_of(case).choice(earlier)
+            else:
+                self._callers[case.id] = await self._person(superuser=superuser)
         return self._callers[case.id]
 
-    def _likely(self) -> bool:
-        return self._random.random() < USUALLY
+    def _likely(self, case: Case[Any]) -> bool:
+        return self._dice_of(case).random() < USUALLY
+
+    def _dice_of(self, case: Case[Any]) -> random.Random:
+        """What falls depends on the call as it was generated, and on how many went before."""
+        if case.id not in self._dice:
+            call = (self._seed, len(self._dice), operation_id(case), case.body, case.query)
+            self._dice[case.id] = random.Random(zlib.crc32(repr(call).encode("utf-8", "replace")))
+        return self._dice[case.id]
 
     async def _value(self, name: str, case: Case[Any]) -> Any:
         return await self._known[name](await self._caller(case), operation_id(case))
@@ -104,7 +127,8 @@ class People:
             is_superuser=superuser,
         )
         user = await self._rs.users.create(user)
-        return Person(user, self._rs.services.sessions.issue(user).text)
+        self._recent.append(Person(user, self._rs.services.sessions.issue(user).text))
+        return self._recent[-1]
 
     async def _address(self, person: Person, operation: str) -> str:
         if operation == "register":
@@ -143,10 +167,14 @@ class People:
         return address
 
     async def _forget_the_password(self, person: Person) -> str:
-        await self._rs.services.passwords.forgot(person.user.email)
-        return person.user.email
+        user = await self._rs.users.get_by_id(person.user.id)
+        if user is None or not user.is_active:  # an earlier call of the sequence did that
+            user = (await self._person(superuser=False)).user
+        await self._rs.services.passwords.forgot(user.email)
+        return user.email
 
-    async def _ask_for_another_address(self, person: Person) -> str:
+    async def _ask_for_another_address(self, _: Person) -> str:
+        person = await self._person(superuser=False)
         address = await self._new_address(person, "change_email")
         await self._rs.services.email_change.request(person.user, address, PASSWORD)
         return address
@@ -155,3 +183,8 @@ class People:
 def operation_id(case: Case[Any]) -> str:
     """Give the name of the operation that a case calls."""
     return str(case.operation.definition.raw["operationId"])
+
+
+def in_sequence(case: Case[Any]) -> bool:
+    """Say whether a case is a step of several."""
+    return case.meta is not None and case.meta.phase.name == TestPhase.STATEFUL
