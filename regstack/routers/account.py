@@ -69,7 +69,7 @@ def account_router(
     @router.post(
         "/confirm-email-change",
         operation_id="confirm_email_change",
-        responses=problems(400, 409, 422),
+        responses=problems(400, 409, 422, 429),
         summary="Confirm the new address",
         description="Earlier access tokens and reset links die.",
     )

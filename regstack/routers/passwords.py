@@ -47,7 +47,7 @@ def passwords_router(
             "/forgot-password",
             operation_id="forgot_password",
             status_code=202,
-            responses=problems(400, 422),
+            responses=problems(400, 422, 429),
             summary="Mail a reset link",
             description="The answer is the same whether or not the address has an account. A new link ends "
             "the earlier one.",
@@ -59,7 +59,7 @@ def passwords_router(
         @router.post(
             "/reset-password",
             operation_id="reset_password",
-            responses=problems(400, 422),
+            responses=problems(400, 422, 429),
             summary="Set a password with a mailed token",
             description="Every access token of the account dies, and its lockout ends. A password that "
             "breaks the policy (422) leaves the link good.",

@@ -31,7 +31,7 @@ def registration_router(route: type[APIRoute], registration: Registration) -> AP
         "/register",
         operation_id="register",
         status_code=201,
-        responses=problems(400, 403, 409, 422),
+        responses=problems(400, 403, 409, 422, 429),
         summary="Register",
         description="Answers with the account, or with a pending registration where the address must be "
         "confirmed first: the mail has the link.",
@@ -57,7 +57,7 @@ def registration_router(route: type[APIRoute], registration: Registration) -> AP
         "/resend-verification",
         operation_id="resend_verification",
         status_code=202,
-        responses=problems(400, 422),
+        responses=problems(400, 422, 429),
         summary="Mail the link again",
         description="The answer is the same whether or not a mail is due. A new link ends the earlier one.",
     )

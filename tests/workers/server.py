@@ -61,6 +61,7 @@ class Workers:
 
     def __init__(self, database_url: str, mails: Path, count: int = 2) -> None:
         settings = everything_on() | {"database_url": database_url, "base_url": "http://app.example"}
+        settings["resend_verification_rate_limit"] = "5/hour"
         self.mails = mails
         self.workers = [Worker(settings, mails) for _ in range(count)]
 

@@ -110,7 +110,8 @@ async def test_a_mailed_token_works_once_on_whichever_of_the_workers(
 
 
 async def guess_at_the_login(person: Person) -> tuple[str, str, dict[str, str], str | None]:
-    return "POST", "/login", {"email": person.email, "password": "a wrong password"}, None
+    # Of an account that nobody has signed in to: no place is its owner's.
+    return "POST", "/login", {"email": f"no-{person.email}", "password": "a wrong password"}, None
 
 
 async def guess_at_the_current_password(person: Person) -> tuple[str, str, dict[str, str], str | None]:
@@ -118,10 +119,15 @@ async def guess_at_the_current_password(person: Person) -> tuple[str, str, dict[
     return "POST", "/change-password", body, person.token
 
 
+async def ask_for_another_link(person: Person) -> tuple[str, str, dict[str, str], str | None]:
+    return "POST", "/resend-verification", {"email": person.email}, None
+
+
 Guess = Callable[[Person], Awaitable[tuple[str, str, dict[str, str], str | None]]]
 LIMITS: list[tuple[Guess, int, int]] = [
     (guess_at_the_login, 5, 401),
     (guess_at_the_current_password, 5, 400),
+    (ask_for_another_link, 5, 202),
 ]
 """What is limited, how often it may be tried, and what a try within the limit is answered with."""
 
