@@ -32,6 +32,10 @@
     ├── InvalidOneTimeToken           a mailed token that is unknown, used or expired
     ├── AlreadyVerified
     ├── RegistrationClosed
+    ├── OAuthError                    a sign-in at an external provider failed; carries `reason`
+    │   ├── OAuthDenied               the person, or the provider, said no
+    │   ├── OAuthUnavailable          the provider cannot be reached, or is slow
+    │   └── OAuthRejected             the provider's answer is not to be trusted
     ├── TooManyAttempts               carries `retry_after`
     ├── Overloaded                    carries `retry_after`
     └── DeliveryError                 a message was not accepted by its transport
@@ -243,6 +247,38 @@ class RegistrationClosed(RegStackError):
     """Registration is switched off (`allow_registration`)."""
 
     message = "registration is closed"
+
+
+class OAuthError(RegStackError):
+    """A sign-in at an external provider failed.
+
+    `str` gives the sentence that people may see, alike for every cause.
+
+    Attributes:
+        reason: what a log says; one line, without a secret, a code or a token.
+    """
+
+    message = "the sign-in failed; try again"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__()
+
+
+class OAuthDenied(OAuthError):
+    """The person gave up at the provider, or the provider does not let them in."""
+
+    message = "the sign-in was cancelled or denied"
+
+
+class OAuthUnavailable(OAuthError):
+    """The provider cannot be reached, answers too late, or reports a fault of its own."""
+
+    message = "the sign-in service does not answer; try again later"
+
+
+class OAuthRejected(OAuthError):
+    """What the provider, or somebody in its place, answered is not to be trusted."""
 
 
 class TooManyAttempts(RegStackError):
