@@ -13,6 +13,9 @@ from regstack.config.urls import check_secure_url
 ProviderKind = Literal["oidc", "google", "microsoft", "apple", "github"]
 ProviderName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,32}$")]
 
+PUBLIC_CLIENT = "none"
+"""The `token_endpoint_auth_method` of a client without a secret (RFC 7591, section 2)."""
+
 MANY_TENANTS = frozenset({"common", "organizations", "consumers"})
 """Values of `tenant` that are no tenant's own id."""
 
@@ -93,7 +96,7 @@ class OAuthProviderConfig(Section):
                 raise ValueError(f'{setting} belongs to kind = "{kind}"')
         if self.kind == "apple" and self.client_secret is not None:
             raise ValueError("Apple has no client_secret; set private_key")
-        if self.token_endpoint_auth_method == "none" and self.client_secret is not None:
+        if self.token_endpoint_auth_method == PUBLIC_CLIENT and self.client_secret is not None:
             raise ValueError('token_endpoint_auth_method = "none" sends no client_secret; leave one out')
         if self.tenant is not None:
             self._check_tenant(self.tenant)
@@ -102,7 +105,7 @@ class OAuthProviderConfig(Section):
     def _needed(self) -> list[str]:
         if self.kind == "apple":
             return ["team_id", "key_id", "private_key"]
-        needed = [] if self.token_endpoint_auth_method == "none" else ["client_secret"]
+        needed = [] if self.token_endpoint_auth_method == PUBLIC_CLIENT else ["client_secret"]
         if self.kind == "microsoft":
             return [*needed, "tenant"]
         return ["issuer", *needed] if self.kind == "oidc" else needed
