@@ -146,13 +146,3 @@ class OAuthConfig(Section):
     )
     state_ttl_seconds: int = Field(300, gt=0, description="How long a sign-in at the provider may take.")
     completion_ttl_seconds: int = Field(30, gt=0, description="How long the exchange id is good.")
-
-    @model_validator(mode="after")
-    def _google(self) -> Self:
-        if (self.google_client_id is None) != (self.google_client_secret is None):
-            raise ValueError("set both google_client_id and google_client_secret, or neither")
-        if self.google_client_id is None and self.google_redirect_uri is not None:
-            raise ValueError("google_redirect_uri needs google_client_id and google_client_secret")
-        if self.google_client_id is not None and "google" in self.providers:
-            raise ValueError("Google is set twice: as google_client_id and as providers.google")
-        return self

@@ -17,6 +17,7 @@ from regstack.oauth.strict_json import read_json
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from regstack.config.oauth import OAuthProviderConfig
     from regstack.oauth.account import ExternalAccount
 
 SECRET_SECONDS = 300
@@ -37,8 +38,8 @@ class AppleProvider(OidcProvider):
     default_scopes = "openid email name"
     auth_method = "client_secret_post"
 
-    def _client_secret(self) -> Callable[[], str]:
-        config, setting = self._config, f"oauth.providers.{self.name}.private_key"
+    def _client_secret(self, config: OAuthProviderConfig) -> Callable[[], str]:
+        setting = f"oauth.providers.{self.name}.private_key"
         text = config.private_key.get_secret_value() if config.private_key else ""
         try:
             # A key in one line of the environment has its line ends written out.
@@ -67,7 +68,7 @@ class AppleProvider(OidcProvider):
         return {"response_mode": "form_post"}
 
     def _says_verified(self, claims: dict[str, Any]) -> bool:
-        return claims.get("email_verified") in (True, "true")
+        return super()._says_verified(claims) or claims.get("email_verified") == "true"
 
     def _account(self, claims: dict[str, Any], params: Mapping[str, str]) -> ExternalAccount:
         return super()._account({**claims, "name": _name_of(params.get("user", ""))}, params)

@@ -11,6 +11,7 @@ from regstack.oauth.metadata import fetch_metadata
 from regstack.oauth.oidc import OidcProvider
 
 if TYPE_CHECKING:
+    from regstack.config.oauth import OAuthProviderConfig
     from regstack.oauth.metadata import ProviderMetadata
 
 PERSONAL_ACCOUNTS = "9188040d-6c67-4c5b-b112-36a304b66dad"
@@ -34,7 +35,7 @@ class MicrosoftProvider(OidcProvider):
     auth_method = "client_secret_post"
 
     async def _fetch_metadata(self) -> ProviderMetadata:
-        tenant = self._config.tenant or ""
+        tenant = _tenant(self._config)
         return await fetch_metadata(
             self._fetcher, f"{self._server}/{tenant}/v2.0", self._issuer_for(_issued_as(tenant))
         )
@@ -55,7 +56,7 @@ class MicrosoftProvider(OidcProvider):
     def _is_let_in(self, tenant: str) -> bool:
         if not _TENANT_ID.fullmatch(tenant):
             return False
-        wanted = self._config.tenant
+        wanted = _tenant(self._config)
         if wanted == "common":
             return True
         if wanted == "organizations":
@@ -70,6 +71,10 @@ class MicrosoftProvider(OidcProvider):
     def _says_verified(self, claims: dict[str, Any]) -> bool:
         # Written as a boolean, a number or a text, by the kind of token.
         return str(claims.get("xms_edov")).lower() in _YES
+
+
+def _tenant(config: OAuthProviderConfig) -> str:
+    return config.tenant or ""  # the settings demand one
 
 
 def _issued_as(tenant: str) -> str:

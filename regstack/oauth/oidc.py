@@ -53,7 +53,7 @@ class OidcProvider:
         self._clock = clock
         self._issuer = config.issuer or self.default_issuer
         self._flow = CodeFlow(
-            fetcher, config.client_id, self._client_secret(), config.scopes or self.default_scopes
+            fetcher, config.client_id, self._client_secret(config), config.scopes or self.default_scopes
         )
         self._keys = KeySet(fetcher)
         self._tokens = IdTokenChecker(self._keys, clock, config.client_id, self._issuer_of)
@@ -106,8 +106,8 @@ class OidcProvider:
     def _fetch_metadata(self) -> Any:
         return fetch_metadata(self._fetcher, self._issuer, self._issuer)
 
-    def _client_secret(self) -> Callable[[], str] | None:
-        secret = self._config.client_secret
+    def _client_secret(self, config: OAuthProviderConfig) -> Callable[[], str] | None:
+        secret = config.client_secret
         return None if secret is None else secret.get_secret_value
 
     def _more_parameters(self) -> dict[str, str]:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pydantic import ValidationError
+
+from regstack.config.loader import explain
 from regstack.config.oauth import OAuthProviderConfig
+from regstack.errors import ConfigurationError
 from regstack.oauth.apple import AppleProvider
 from regstack.oauth.fetch import Fetcher
 from regstack.oauth.github import GitHubProvider
@@ -28,18 +32,31 @@ def make_providers(config: OAuthConfig, clock: Clock) -> dict[str, OAuthProvider
     """Build a client for each provider of the settings, in their order, by name; nothing is asked yet.
 
     Raises:
-        ConfigurationError: the extra `oauth` is not installed, a key cannot be read.
+        ConfigurationError: the extra `oauth` is not installed, a key cannot be read, Google is half
+            set or twice.
     """
     fetcher = Fetcher()
     settings = dict(config.providers)
-    if config.google_client_id is not None:
-        settings["google"] = OAuthProviderConfig(
+    if config.google_client_id is not None or config.google_client_secret is not None:
+        if "google" in settings:
+            raise ConfigurationError("Google is set twice: oauth.google_client_id and oauth.providers.google")
+        settings["google"] = _google(config)
+    return {name: _make(name, provider, fetcher, clock) for name, provider in settings.items()}
+
+
+def _google(config: OAuthConfig) -> OAuthProviderConfig:
+    """The settings that 0.9 had for Google, as those of a provider."""
+    if config.google_client_id is None or config.google_client_secret is None:
+        raise ConfigurationError("set both oauth.google_client_id and oauth.google_client_secret, or neither")
+    try:
+        return OAuthProviderConfig(
             kind="google",
             client_id=config.google_client_id,
             client_secret=config.google_client_secret,
             redirect_uri=config.google_redirect_uri,
         )
-    return {name: _make(name, provider, fetcher, clock) for name, provider in settings.items()}
+    except ValidationError as error:
+        raise explain(error) from None
 
 
 def _make(name: str, config: OAuthProviderConfig, fetcher: Fetcher, clock: Clock) -> OAuthProvider:

@@ -2,44 +2,27 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
+import httpx2
 import pytest
 
 from regstack.auth.clock import SystemClock
 from regstack.config.oauth import OAuthConfig
-from regstack.oauth.account import ExternalAccount
 from regstack.oauth.provider import OAuthProvider
 from regstack.oauth.providers import make_providers
-from tests.servers.oidc import REDIRECT_URI, sign_in
+from tests.servers.lying_provider import LyingProvider
+from tests.unit.oauth.flow import Flow
 
 
-@dataclass
-class Flow:
-    """One sign-in of one client, with secrets of its own."""
-
-    provider: OAuthProvider
-    state: str = field(default_factory=secrets.token_urlsafe)
-    nonce: str = field(default_factory=secrets.token_urlsafe)
-    verifier: str = field(default_factory=secrets.token_urlsafe)
-
-    async def url(self) -> str:
-        return await self.provider.authorization_url(
-            state=self.state, nonce=self.nonce, verifier=self.verifier, redirect_uri=REDIRECT_URI
-        )
-
-    async def finish(self, params: dict[str, str], **changed: str) -> ExternalAccount:
-        values = {"nonce": self.nonce, "verifier": self.verifier, "redirect_uri": REDIRECT_URI, **changed}
-        return await self.provider.identify(params, **values)
-
-    async def walk(self, account: str | None = None) -> dict[str, str]:
-        """Let the person sign in; gives the callback's parameters without the state."""
-        params = await sign_in(await self.url(), account)
-        assert params.pop("state") == self.state
-        return params
+@pytest.fixture(scope="session", autouse=True)
+def certificates() -> Iterator[None]:
+    """Read the certificates of the system once: for each client it would take a tenth of a second."""
+    context = httpx2.create_ssl_context()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(httpx2, "create_ssl_context", lambda: context)
+        yield
 
 
 @pytest.fixture
@@ -58,3 +41,18 @@ async def make_provider() -> AsyncIterator[Callable[..., OAuthProvider]]:
     yield make
     for provider in made:
         await provider.aclose()
+
+
+@pytest.fixture
+async def liar() -> AsyncIterator[LyingProvider]:
+    """A provider that says what the test tells it to say."""
+    async with LyingProvider() as provider:
+        yield provider
+
+
+@pytest.fixture
+def flow(liar: LyingProvider, make_provider: Callable[..., OAuthProvider]) -> Flow:
+    """A sign-in with that provider."""
+    flow = Flow(make_provider(issuer=liar.issuer))
+    liar.nonce = flow.nonce
+    return flow

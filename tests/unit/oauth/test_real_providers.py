@@ -10,7 +10,7 @@ import pytest
 from regstack.errors import OAuthDenied, OAuthRejected
 from regstack.oauth.account import ExternalAccount
 from tests.servers.oidc import MockProvider, NodeProvider
-from tests.unit.oauth.conftest import Flow
+from tests.unit.oauth.flow import Flow
 
 CLIENTS = ("basic", "post", "public", "PS256", "ES256", "EdDSA")
 
