@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from regstack.auth.clock import SystemClock
+from regstack.config.oauth import OAuthConfig
 from regstack.errors import OAuthDenied, OAuthRejected
 from regstack.oauth.account import ExternalAccount
+from regstack.oauth.providers import make_providers
 from tests.servers.oidc import MockProvider, NodeProvider
 from tests.unit.oauth.flow import Flow
 
@@ -104,3 +108,19 @@ async def test_a_second_provider_of_other_people_agrees(oidc_mock: MockProvider,
     )
     with pytest.raises(OAuthRejected):
         await flow.finish(params)
+
+
+def test_one_client_serves_event_loops_one_after_the_other(oidc_provider: NodeProvider) -> None:
+    settings = {
+        "issuer": oidc_provider.issuer,
+        "client_id": "basic",
+        "client_secret": oidc_provider.CLIENT_SECRET,
+    }
+    provider = make_providers(OAuthConfig.model_validate({"providers": {"acme": settings}}), SystemClock())[
+        "acme"
+    ]
+    for _ in range(2):
+        flow = Flow(provider)
+        params = asyncio.run(flow.walk())
+        assert asyncio.run(flow.finish(params)).subject == "alice"
+    asyncio.run(provider.aclose())

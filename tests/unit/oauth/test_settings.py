@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +153,16 @@ def test_a_provider_is_merged_from_all_sources(monkeypatch: pytest.MonkeyPatch) 
     assert acme.client_secret is not None
     assert acme.client_secret.get_secret_value() == MARK
     assert MARK not in f"{config!r} {config} {config.model_dump()} {config.model_dump_json()}"
+
+
+def test_every_block_of_the_page_is_a_provider_once_its_secret_is_there() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "social-sign-in.md").read_text("utf-8")
+    blocks = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    config = tomllib.loads("".join(blocks))
+    for provider in config["oauth"]["providers"].values():
+        provider["private_key" if provider.get("kind") == "apple" else "client_secret"] = MARK
+    providers = RegStackConfig.load(**config).oauth.providers
+    assert {provider.kind for provider in providers.values()} == set(GOOD)
 
 
 def test_providers_keep_the_order_of_the_settings() -> None:
