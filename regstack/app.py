@@ -30,16 +30,21 @@ from regstack.services.lockout import Lockout
 from regstack.services.login import Login
 from regstack.services.mailer import Mailer
 from regstack.services.notices import Notices
+from regstack.services.oauth import OAuth
+from regstack.services.oauth_accounts import OAuthAccounts
+from regstack.services.oauth_exchange import OAuthExchange
+from regstack.services.oauth_flow import OAuthFlow
 from regstack.services.passwords import Passwords
 from regstack.services.reauthentication import Reauthentication
 from regstack.services.registration import Registration
 from regstack.services.services import Services
 from regstack.services.sessions import Sessions
 from regstack.services.throttle import Throttle
+from regstack.services.turns import Turns
 from regstack.sms.null import NullSmsService
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from fastapi import APIRouter
@@ -54,6 +59,7 @@ if TYPE_CHECKING:
     )
     from regstack.email.service import EmailService
     from regstack.models.user import User
+    from regstack.oauth.provider import OAuthProvider
     from regstack.plugins.registry import PluginRegistry
     from regstack.services.events import Handler
     from regstack.sms.service import SmsService
@@ -78,6 +84,7 @@ class RegStack:
         email_service: the mail transport, if not the one that `config.email` names.
         mail_composer: what words mails, if not the shipped templates.
         sms_service: the text-message transport.
+        oauth_providers: external providers by name, if not those that `config.oauth` names.
 
     Attributes:
         config: the settings.
@@ -108,10 +115,11 @@ class RegStack:
         email_service: EmailService | None = None,
         mail_composer: MailComposer | None = None,
         sms_service: SmsService | None = None,
+        oauth_providers: Mapping[str, OAuthProvider] | None = None,
     ) -> None:
         self.config = config = config if config is not None else RegStackConfig.load()
         self.clock = clock = clock if clock is not None else SystemClock()
-        keys = _key_ring(config)
+        self._keys = keys = _key_ring(config)
         refuse_what_is_not_built(config)
 
         self._registry = _discover() if backend is None else None
@@ -143,6 +151,7 @@ class RegStack:
             config.email,
         )
         self.hooks = EventHooks(event_queue)
+        self._oauth_providers = oauth_providers
         self.services = self._make_services()
         self.deps = Dependencies(self.services.sessions)
 
@@ -197,6 +206,28 @@ class RegStack:
             email_change=EmailChange(users, again, notices, background, limits, audit, hooks, clock, config),
             accounts=Accounts(users, again, limits, audit, hooks),
             administration=Administration(users, self.pending, audit, hooks),
+            oauth=self._make_oauth(sessions, notices) if config.enable_oauth else None,
+        )
+
+    def _make_oauth(self, sessions: Sessions, notices: Notices) -> OAuth:
+        config, clock, hooks, users = self.config, self.clock, self.hooks, self.users
+        identities, states = self.oauth_identities, self.oauth_states
+        providers = self._oauth_providers
+        if providers is None:
+            from regstack.oauth.factory import make_providers  # noqa: PLC0415 - an extra, loaded where it is used
+
+            providers = make_providers(config.oauth, clock)
+        turns = Turns(self.attempts, self._keys, clock)
+        accounts = OAuthAccounts(
+            users, self.pending, identities, providers, turns, notices, hooks, clock, config
+        )
+        return OAuth(
+            providers=providers,
+            accounts=accounts,
+            flow=OAuthFlow(
+                states, self.blacklist, providers, accounts, turns, self._keys, hooks, clock, config
+            ),
+            exchange=OAuthExchange(users, states, identities, accounts, sessions, hooks, clock),
         )
 
     @property
@@ -213,6 +244,17 @@ class RegStack:
     def oauth_states(self) -> OAuthStateRepoProtocol:
         """The backend's repository of authorisation flows."""
         return self.backend.oauth_states
+
+    @property
+    def oauth(self) -> OAuth:
+        """Social sign-in; needs `enable_oauth`.
+
+        Raises:
+            ConfigurationError: it is switched off.
+        """
+        if self.services.oauth is None:
+            raise ConfigurationError("social sign-in is switched off; set enable_oauth = true")
+        return self.services.oauth
 
     @property
     def email(self) -> EmailService:
@@ -257,6 +299,8 @@ class RegStack:
             await queue.aclose(max(0.0, until - time.monotonic()))
         self.password_hasher.close()
         await self._mailer.aclose()
+        if self.services.oauth is not None:
+            await self.services.oauth.aclose()
         if self._registry is not None:
             await self.backend.aclose()
 
@@ -378,7 +422,7 @@ def refuse_what_is_not_built(config: RegStackConfig) -> None:
     """
     wanted = {
         "enable_sms_2fa": config.enable_sms_2fa,
-        "enable_oauth": config.enable_oauth,
+        "oauth.enforce_mfa_on_oauth_signin": config.oauth.enforce_mfa_on_oauth_signin,
         'sms.backend = "sns" or "twilio"': config.sms.backend != "null",
     }
     parse_limits(config)

@@ -30,6 +30,7 @@
     │   ├── EmailNotVerified
     │   └── NotSuperuser
     ├── InvalidOneTimeToken           a mailed token that is unknown, used or expired
+    │   └── UnknownExchange           an exchange id that is
     ├── AlreadyVerified
     ├── RegistrationClosed
     ├── OAuthError                    a sign-in at an external provider failed; carries `reason`
@@ -38,7 +39,14 @@
     │   └── OAuthRejected             the provider's answer is not to be trusted
     ├── TooManyAttempts               carries `retry_after`
     ├── Overloaded                    carries `retry_after`
-    └── DeliveryError                 a message was not accepted by its transport
+    ├── DeliveryError                 a message was not accepted by its transport
+    ├── OAuthError                    a sign-in with an external provider came to nothing
+    │   ├── OAuthDenied
+    │   ├── OAuthUnavailable
+    │   └── OAuthRejected
+    ├── UnknownProvider
+    ├── NotLinked
+    └── LastSignInMethod
 
 No message holds a password, a token, or the secret part of a URL.
 """
@@ -237,6 +245,12 @@ class InvalidOneTimeToken(RegStackError):
     message = "this link is invalid or has expired; ask for a new one"
 
 
+class UnknownExchange(InvalidOneTimeToken):
+    """An exchange id that is unknown, used or expired, or belongs to another browser."""
+
+    message = "this sign-in is unknown, used or expired; begin again"
+
+
 class AlreadyVerified(RegStackError):
     """The account's address is confirmed already."""
 
@@ -319,3 +333,43 @@ class DeliveryError(RegStackError):
     def __init__(self, message: str, *, permanent: bool = False) -> None:
         self.permanent = permanent
         super().__init__(message)
+
+
+class OAuthError(RegStackError):
+    """A sign-in with an external provider came to nothing; people are not told the message."""
+
+    message = "signing in with this provider did not work; try again"
+
+
+class OAuthDenied(OAuthError):
+    """The person, or the provider, said no."""
+
+    message = "the provider was not allowed to sign you in"
+
+
+class OAuthUnavailable(OAuthError):
+    """The provider cannot be reached, or is slow."""
+
+    message = "the provider cannot be reached at the moment"
+
+
+class OAuthRejected(OAuthError):
+    """The provider's answer is not to be trusted: signature, nonce, issuer, audience or the like."""
+
+
+class UnknownProvider(RegStackError):
+    """No provider of this name is configured."""
+
+    message = "there is no such provider"
+
+
+class NotLinked(RegStackError):
+    """The account is not linked with this provider."""
+
+    message = "this account is not linked with this provider"
+
+
+class LastSignInMethod(RegStackError):
+    """Without this link the account could not be entered any more."""
+
+    message = "this is the only way into the account; set a password, or link another provider, first"

@@ -115,7 +115,7 @@ async def make_world(database_url: str) -> AsyncIterator[MakeWorld]:
     """Start an application with the settings given."""
     async with AsyncExitStack() as stack:
 
-        async def make(**settings: Any) -> World:
+        async def make(*, oauth_providers: Any = None, **settings: Any) -> World:
             defaults = {
                 "database_url": database_url,
                 "jwt_secret": SECRET,
@@ -124,7 +124,8 @@ async def make_world(database_url: str) -> AsyncIterator[MakeWorld]:
             }
             clock, outbox = FrozenClock(START), ConsoleEmailService()
             config = RegStackConfig(**(defaults | settings))
-            rs = await stack.enter_async_context(RegStack(config, clock=clock, email_service=outbox))
+            made = RegStack(config, clock=clock, email_service=outbox, oauth_providers=oauth_providers)
+            rs = await stack.enter_async_context(made)
             app = FastAPI()
             app.include_router(rs.router, prefix=config.api_prefix)
             client = client_of(app, config.base_url)

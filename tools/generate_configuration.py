@@ -120,13 +120,12 @@ NAMED_TABLES = {
 PLANNED = frozenset(
     """
     transport mfa_pending_token_ttl_seconds
-    sms_code_length sms_code_ttl_seconds sms_code_max_attempts enable_sms_2fa enable_oauth
-    login_mfa_confirm_rate_limit oauth_exchange_rate_limit phone_start_rate_limit
+    sms_code_length sms_code_ttl_seconds sms_code_max_attempts enable_sms_2fa
+    login_mfa_confirm_rate_limit phone_start_rate_limit
     phone_confirm_rate_limit phone_disable_rate_limit
     email.ses_region email.ses_profile email.ses_access_key_id email.ses_secret_access_key
     sms.backend sms.from_number sms.sns_region sms.twilio_account_sid sms.twilio_auth_token sms.log_bodies
-    oauth.auto_link_verified_emails oauth.enforce_mfa_on_oauth_signin oauth.state_ttl_seconds
-    oauth.completion_ttl_seconds
+    oauth.enforce_mfa_on_oauth_signin
     """.split()  # noqa: SIM905 - forty quoted names would read worse
 )
 """Settings that are read and checked, but that nothing acts on yet; sections with their dot."""

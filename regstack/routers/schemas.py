@@ -9,8 +9,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict  # noqa: TC002 - pydantic's own name
 
 from regstack.auth.password_policy import MAXIMUM_LENGTH, MINIMUM_LENGTH
+from regstack.models.oauth_identity import OAuthIdentity  # noqa: TC001 - used by `of` at run time
 from regstack.models.text import check_text
 from regstack.models.user import User  # noqa: TC001 - used by `of` at run time
+from regstack.services.oauth_exchange import SignIn  # noqa: TC001 - used by `of` at run time
 from regstack.services.sessions import AccessToken  # noqa: TC001 - used by `of` at run time
 
 _CHECKED = AfterValidator(check_text)
@@ -134,6 +136,12 @@ class ResetPasswordBody(Body):
     new_password: NewPassword
 
 
+class ExchangeBody(Body):
+    """The id that a finished sign-in came back with."""
+
+    id: MailedToken
+
+
 class AdminUserBody(Body):
     """What administrators may change of an account."""
 
@@ -197,6 +205,59 @@ class Accepted(BaseModel):
     status: Literal["accepted"] = "accepted"
 
 
+class LinkedProvider(BaseModel):
+    """A provider that opens the account."""
+
+    provider: str
+    email: Annotated[str | None, Field(description="As the provider had it at linking; decides nothing.")]
+    linked_at: datetime
+    last_used_at: datetime | None
+
+    @classmethod
+    def of(cls, identity: OAuthIdentity) -> Self:
+        """Show what of an identity is its owner's to see."""
+        return cls(**{name: getattr(identity, name) for name in cls.model_fields})
+
+
+class ProvidersAnswer(BaseModel):
+    """The external providers."""
+
+    available: Annotated[list[str], Field(examples=[["google"]])]
+    labels: Annotated[dict[str, str], Field(description="By name.", examples=[{"google": "Google"}])]
+    linked: Annotated[list[LinkedProvider], Field(description="Oldest first; empty if not signed in.")]
+
+
+class LinkStartAnswer(BaseModel):
+    """Where to send the browser."""
+
+    authorization_url: str
+
+
+class ExchangeAnswer(BaseModel):
+    """A finished sign-in, or one that waits for the second factor."""
+
+    access_token: str | None
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105 - the name of a scheme
+    expires_in: Annotated[int, Field(description="Seconds; of whichever token is there.")]
+    redirect_to: Annotated[str | None, Field(description="A path of this site.")]
+    was_new_account: bool
+    mfa_required: bool
+    mfa_pending_token: str | None
+
+    @classmethod
+    def of(cls, sign_in: SignIn) -> Self:
+        """Show a sign-in to whom it belongs."""
+        token, challenge = sign_in.token, sign_in.challenge
+        return cls(
+            access_token=token.text if token else None,
+            expires_in=token.expires_in if token else challenge.expires_in if challenge else 0,
+            redirect_to=sign_in.redirect_to,
+            was_new_account=sign_in.was_new_account,
+            mfa_required=challenge is not None,
+            mfa_pending_token=challenge.token if challenge else None,
+        )
+
+
 class StatsAnswer(BaseModel):
     """How many there are of what."""
 
@@ -244,6 +305,7 @@ _PROBLEMS = {
     404: "Not found",
     409: "Taken, or refused by a rule",
     413: "Body too large",
+    415: "Not what a form sends",
     422: "Not of the right form, or a value that is refused",
     429: "Too many attempts; see `Retry-After`",
     503: "Unavailable for the moment; see `Retry-After`",

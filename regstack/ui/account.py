@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from fastapi import HTTPException, Request, Response
 
 from regstack.errors import InvalidToken
+from regstack.routers.entries import read_entries
 from regstack.routers.schemas import UserAnswer
-from regstack.ui.forms import CONFIRM_EMAIL_CHANGE, DELETE, EMAIL, NAME, PASSWORD, read_entries
+from regstack.ui.forms import CONFIRM_EMAIL_CHANGE, DELETE, EMAIL, NAME, PASSWORD
 from regstack.ui.links import mailed_token
 
 if TYPE_CHECKING:

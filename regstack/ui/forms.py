@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
-from urllib.parse import parse_qsl
 
-from fastapi import HTTPException
 from pydantic import BeforeValidator
 
 from regstack.errors import (
     EmailNotVerified,
     InvalidEmail,
-    InvalidText,
     PasswordRejected,
     RegStackError,
     UserAlreadyExistsError,
     WrongPassword,
 )
-from regstack.models.text import check_text
 from regstack.routers.schemas import (
     Body,
     ChangeEmailBody,
@@ -39,12 +35,10 @@ from regstack.ui.messages import explain_field
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fastapi import Request
     from pydantic import ValidationError
 
 B = TypeVar("B", bound=Body)
 
-MAX_FIELDS = 20
 SHOWN_AGAIN = frozenset({"email", "new_email", "full_name"})
 """Fields whose entries a page repeats after an error; of all others nothing comes back."""
 
@@ -175,33 +169,6 @@ FORMS: tuple[Form[Any], ...] = (
     *(REGISTER, VERIFY, RESEND, LOGIN, FORGOT, RESET, CONFIRM_EMAIL_CHANGE),
     *(NAME, PASSWORD, EMAIL, DELETE),
 )
-
-
-async def read_entries(request: Request) -> dict[str, str]:
-    """Read the fields that a browser posted (WHATWG URL, section 5.1).
-
-    The route bounds the bytes; the fields are bounded here.
-
-    Raises:
-        HTTPException: 415 for another type of body; 400 for one that is not UTF-8, has too many
-            fields, or the same one twice.
-    """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/x-www-form-urlencoded":
-        raise HTTPException(415, "this page takes what its own form sends, and nothing else")
-    try:
-        pairs = parse_qsl(
-            (await request.body()).decode(),
-            keep_blank_values=True,
-            errors="strict",
-            max_num_fields=MAX_FIELDS,
-        )
-        entries = {name: check_text(value) for name, value in pairs}
-    except (ValueError, InvalidText):
-        raise HTTPException(400, "this form could not be read") from None
-    if len(entries) != len(pairs):
-        raise HTTPException(400, "this form could not be read")
-    return entries
 
 
 def problems_in(error: ValidationError) -> dict[str, str]:

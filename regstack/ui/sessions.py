@@ -9,7 +9,8 @@ from fastapi.responses import RedirectResponse
 
 from regstack.auth.redirects import local_path
 from regstack.errors import InvalidToken
-from regstack.ui.forms import LOGIN, read_entries
+from regstack.routers.entries import read_entries
+from regstack.ui.forms import LOGIN
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
