@@ -40,7 +40,6 @@ from regstack.services.registration import Registration
 from regstack.services.services import Services
 from regstack.services.sessions import Sessions
 from regstack.services.throttle import Throttle
-from regstack.services.turns import Turns
 from regstack.sms.null import NullSmsService
 
 if TYPE_CHECKING:
@@ -132,7 +131,7 @@ class RegStack:
         self.password_hasher = _password_hasher(config)
         self.jwt = JwtCodec(keys, clock, algorithm=config.jwt_algorithm, audience=config.jwt_audience)
         self._audit = Audit(keys)
-        throttle = Throttle(self.attempts, keys, clock)
+        self._throttle = throttle = Throttle(self.attempts, keys, clock)
         self.lockout = Lockout(throttle, self._audit, config)
         self._limits = Limits(throttle, self._audit, config)
 
@@ -217,17 +216,37 @@ class RegStack:
             from regstack.oauth.factory import make_providers  # noqa: PLC0415 - an extra, loaded where it is used
 
             providers = make_providers(config.oauth, clock)
-        turns = Turns(self.attempts, self._keys, clock)
+        audit, throttle = self._audit, self._throttle
         accounts = OAuthAccounts(
-            users, self.pending, identities, providers, turns, notices, hooks, clock, config
+            users, self.pending, identities, providers, throttle, notices, audit, hooks, clock, config
         )
         return OAuth(
             providers=providers,
             accounts=accounts,
             flow=OAuthFlow(
-                states, self.blacklist, providers, accounts, turns, self._keys, hooks, clock, config
+                states,
+                self.blacklist,
+                providers,
+                accounts,
+                throttle,
+                self._keys,
+                audit,
+                hooks,
+                clock,
+                config,
             ),
-            exchange=OAuthExchange(users, states, identities, accounts, sessions, hooks, clock),
+            exchange=OAuthExchange(
+                users,
+                states,
+                identities,
+                accounts,
+                sessions,
+                self.lockout,
+                self._limits,
+                audit,
+                hooks,
+                clock,
+            ),
         )
 
     @property

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 
 from regstack.errors import OAuthError, UnknownProvider
 from regstack.models.user import User  # noqa: TC001 - FastAPI reads the annotations
-from regstack.routers.cookies import InstanceCookie
+from regstack.routers.cookies import OAUTH_COOKIE, InstanceCookie
 from regstack.routers.entries import read_entries
 from regstack.routers.schemas import (
     Done,
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from regstack.routers.dependencies import Dependencies
     from regstack.services.oauth import OAuth
 
-COOKIE = "oauth"
-"""Purpose of the cookie by which a browser that comes back is known to be the one that left."""
-
 MAX_QUERY = 8192
 """Characters of a provider's answer that came by POST and goes on by GET."""
 
@@ -43,7 +40,7 @@ def oauth_router(
 ) -> APIRouter:
     """Make the routes under `/oauth`."""
     router = APIRouter(prefix="/oauth", route_class=route, tags=["social sign-in"])
-    cookie, landing = InstanceCookie(config, COOKIE), Landing(config)
+    cookie, landing = InstanceCookie(config, OAUTH_COOKIE), Landing(config)
 
     @router.get("/providers", responses=problems(), summary="Which providers are there, and which are mine?")
     async def providers(user: User | None = Depends(deps.current_user_optional())) -> ProvidersAnswer:

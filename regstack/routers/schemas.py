@@ -40,6 +40,7 @@ NewPassword = Annotated[
     _CHECKED,
 ]
 FullName = Annotated[str, Field(max_length=200, examples=["Alice Example"]), _CHECKED]
+ProviderName = Annotated[str, Field(min_length=1, max_length=64, examples=["google"]), _CHECKED]
 MailedToken = Annotated[
     str,
     Field(

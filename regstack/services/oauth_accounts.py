@@ -21,6 +21,7 @@ from regstack.errors import (
     OAuthIdentityAlreadyLinkedError,
     OAuthRejected,
     RegistrationClosed,
+    TooManyAttempts,
     UserAlreadyExistsError,
     UserNotFoundError,
 )
@@ -29,6 +30,7 @@ from regstack.models.line import one_line
 from regstack.models.oauth_identity import OAuthIdentity
 from regstack.models.text import check_text
 from regstack.models.user import User
+from regstack.services.throttle import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,9 +45,10 @@ if TYPE_CHECKING:
     from regstack.models.email_address import EmailAddress
     from regstack.oauth.account import ExternalAccount
     from regstack.oauth.provider import OAuthProvider
+    from regstack.services.audit import Audit
     from regstack.services.events import EventHooks
     from regstack.services.notices import Notices
-    from regstack.services.turns import Turns
+    from regstack.services.throttle import Throttle
 
 ATTEMPTS = 5
 """How often a sign-in looks, if another one or a change of the account comes in between."""
@@ -53,8 +56,11 @@ ATTEMPTS = 5
 PAUSE_SECONDS = 0.05
 """How long it waits before it looks again."""
 
-LONGEST_UNLINK = timedelta(minutes=1)
-"""After this another unlink of the account may go on, whatever became of this one."""
+ONE_AT_A_TIME = Rule(1, timedelta(minutes=1))
+"""Unlinks of one account; after the minute another may go on, whatever became of the one before."""
+
+UNLINK = "oauth-unlink"
+"""Purpose of a turn at unlinking."""
 
 _LONGEST_NAME = 200
 _LONGEST_ID = 255
@@ -96,8 +102,9 @@ class OAuthAccounts:
         pending: PendingRepoProtocol,
         identities: OAuthIdentityRepoProtocol,
         providers: Mapping[str, OAuthProvider],
-        turns: Turns,
+        throttle: Throttle,
         notices: Notices,
+        audit: Audit,
         events: EventHooks,
         clock: Clock,
         config: RegStackConfig,
@@ -106,8 +113,9 @@ class OAuthAccounts:
         self._pending = pending
         self._identities = identities
         self._providers = providers
-        self._turns = turns
+        self._throttle = throttle
         self._notices = notices
+        self._audit = audit
         self._events = events
         self._clock = clock
         self._open = config.allow_registration
@@ -194,19 +202,28 @@ class OAuthAccounts:
             TooManyAttempts: another unlink of this account is under way.
             InvalidToken: the account is gone.
         """
-        async with self._turns.hold("unlink", user.id, lasts=LONGEST_UNLINK):
-            current = await self._users.get_by_id(user.id)
-            if current is None:
-                raise InvalidToken
-            linked = {identity.provider for identity in await self.linked(current)}
-            if provider not in linked:
-                raise NotLinked
-            if current.hashed_password is None and not (linked - {provider}) & self._providers.keys():
-                raise LastSignInMethod
-            if not await self._identities.delete(current.id, provider):
-                raise NotLinked
-        self._notices.provider_unlinked(current, self._label(provider))
-        self._events.fire("oauth_account_unlinked", user=current, provider=provider)
+        turn = await self._throttle.claim(f"{UNLINK}:{user.id}", ONE_AT_A_TIME)
+        if not turn.allowed:
+            raise TooManyAttempts(turn.retry_after)
+        try:
+            await self._unlink(user.id, provider)
+        finally:
+            await self._throttle.forget(UNLINK, user.id)
+        self._notices.provider_unlinked(user, self._label(provider))
+        self._audit.record("oauth_unlink", user=user, provider=provider)
+        self._events.fire("oauth_account_unlinked", user=user, provider=provider)
+
+    async def _unlink(self, user_id: str, provider: str) -> None:
+        user = await self._users.get_by_id(user_id)
+        if user is None:
+            raise InvalidToken
+        linked = {identity.provider for identity in await self.linked(user)}
+        if provider not in linked:
+            raise NotLinked
+        if user.hashed_password is None and not (linked - {provider}) & self._providers.keys():
+            raise LastSignInMethod
+        if not await self._identities.delete(user.id, provider):
+            raise NotLinked
 
     async def _enter_first(self, provider: str, external: ExternalAccount, *, is_last: bool) -> Entrance:
         """Open an account with an identity that opened none so far."""
@@ -242,6 +259,7 @@ class OAuthAccounts:
             raise _CameBetweenError from None
         identity = await self._identify(user, provider, external)
         await self._pending.delete_by_email(address.key)
+        self._audit.record("registration", user=user, provider=provider)
         self._events.fire("user_registered", user=user)
         self._events.fire("user_verified", user=user)
         return Entrance(user, identity, is_new=True)
@@ -280,6 +298,7 @@ class OAuthAccounts:
         if claimed is None:
             raise _CameBetweenError
         await self._pending.delete_by_email(claimed.email_key)
+        self._audit.record("oauth_claim", user=claimed)
         self._events.fire("user_verified", user=claimed)
         return claimed
 
@@ -300,6 +319,7 @@ class OAuthAccounts:
                 await self._identities.delete(user.id, provider)
             raise _CameBetweenError
         self._notices.provider_linked(user, self._label(provider))
+        self._audit.record("oauth_link", user=user, provider=provider)
         self._events.fire("oauth_account_linked", user=user, provider=provider)
         return identity
 

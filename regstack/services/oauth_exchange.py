@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from regstack.models.oauth_identity import OAuthIdentity
     from regstack.models.oauth_state import OAuthState
     from regstack.models.user import User
+    from regstack.services.audit import Audit
     from regstack.services.events import EventHooks
+    from regstack.services.limits import Limits
+    from regstack.services.lockout import Lockout
     from regstack.services.oauth_accounts import OAuthAccounts
     from regstack.services.sessions import AccessToken, Sessions
 
@@ -82,6 +85,9 @@ class OAuthExchange:
         identities: OAuthIdentityRepoProtocol,
         accounts: OAuthAccounts,
         sessions: Sessions,
+        lockout: Lockout,
+        limits: Limits,
+        audit: Audit,
         events: EventHooks,
         clock: Clock,
         second_factor: SecondFactor | None = None,
@@ -91,6 +97,9 @@ class OAuthExchange:
         self._identities = identities
         self._accounts = accounts
         self._sessions = sessions
+        self._lockout = lockout
+        self._limits = limits
+        self._audit = audit
         self._events = events
         self._clock = clock
         self._second_factor = second_factor
@@ -110,7 +119,9 @@ class OAuthExchange:
             UnknownExchange: it is unknown, used or expired, belongs to another browser, or the
                 account changed since.
             AccountDisabled, EmailNotVerified: see `OAuthAccounts.admissible`.
+            TooManyAttempts: `oauth_exchange_rate_limit` is reached.
         """
+        await self._limits.claim("oauth_exchange")
         row = await self._states.consume(hash_token(exchange_id), self._clock.now())
         parts = _EXCHANGE_ID.fullmatch(exchange_id)
         if row is None or parts is None or row.result_user_id is None or not began(row, browser):
@@ -122,6 +133,8 @@ class OAuthExchange:
         if parts[1] not in {identity.id for identity in await self._accounts.linked(user)}:
             raise UnknownExchange
         token, challenge = await self._admit(user, parts[1])
+        if token is not None:
+            self._audit.record("oauth_login", user=user, provider=row.provider)
         self._events.fire(
             "oauth_signin_completed",
             user=user,
@@ -137,7 +150,9 @@ class OAuthExchange:
             await self._identities.touch_last_used(identity_id, now)
             return None, await self._second_factor.begin(user)
         await asyncio.gather(
-            self._identities.touch_last_used(identity_id, now), self._users.record_login(user.id, now)
+            self._identities.touch_last_used(identity_id, now),
+            self._users.record_login(user.id, now),
+            self._lockout.remember_place(user.email_key),
         )
         self._events.fire("user_logged_in", user=user)
         return self._sessions.issue(user), None

@@ -22,7 +22,6 @@ from regstack.errors import (
     OAuthUnavailable,
     RegistrationClosed,
     RegStackError,
-    TooManyAttempts,
     UnknownExchange,
     UnknownProvider,
     UserAlreadyExistsError,
@@ -30,6 +29,7 @@ from regstack.errors import (
 from regstack.models.line import one_line
 from regstack.models.oauth_state import OAuthState
 from regstack.services.oauth_exchange import began, new_exchange_id
+from regstack.services.throttle import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,10 +42,11 @@ if TYPE_CHECKING:
     )
     from regstack.config.schema import RegStackConfig
     from regstack.oauth.provider import OAuthProvider
+    from regstack.services.audit import Audit
     from regstack.services.events import EventHooks
     from regstack.services.oauth_accounts import OAuthAccounts
     from regstack.services.sessions import Session
-    from regstack.services.turns import Turns
+    from regstack.services.throttle import Throttle
 
 logger = logging.getLogger(__name__)
 
@@ -118,8 +119,9 @@ class OAuthFlow:
         blacklist: BlacklistRepoProtocol,
         providers: Mapping[str, OAuthProvider],
         accounts: OAuthAccounts,
-        turns: Turns,
+        throttle: Throttle,
         keys: KeyRing,
+        audit: Audit,
         events: EventHooks,
         clock: Clock,
         config: RegStackConfig,
@@ -128,8 +130,9 @@ class OAuthFlow:
         self._blacklist = blacklist
         self._providers = providers
         self._accounts = accounts
-        self._turns = turns
+        self._throttle = throttle
         self._keys = keys
+        self._audit = audit
         self._events = events
         self._clock = clock
         self._callback_base = f"{config.base_url}{config.api_prefix}/oauth"
@@ -187,18 +190,22 @@ class OAuthFlow:
         known = self._provider(provider)
         row = await self._own_run(provider, state, browser)
         if row is None:
+            self._audit.record("oauth_login", "failure", provider=provider, reason=EXPIRED)
             return Arrival(error=EXPIRED)
         linking, redirect_to = row.linking_user_id is not None, row.redirect_to
         try:
-            await self._turns.take("oauth", row.state_hash, lasts=self._state_ttl)
+            turn = await self._throttle.claim(f"oauth-answer:{row.state_hash}", Rule(1, self._state_ttl))
+            if not turn.allowed:
+                raise UnknownExchange
             exchange_id = await self._conclude(known, row, state, params)
-        except TooManyAttempts:
-            return Arrival(error=EXPIRED, linking=linking, redirect_to=redirect_to)
         except RegStackError as error:
             word = word_for(error)
             if word is None:
                 raise
             logger.info("sign-in with %s ended in %s: %s", provider, word, one_line(error))
+            self._audit.record(
+                "oauth_link" if linking else "oauth_login", "failure", provider=provider, reason=word
+            )
             return Arrival(error=word, linking=linking, redirect_to=redirect_to)
         return Arrival(exchange_id=exchange_id, linking=linking, redirect_to=redirect_to)
 

@@ -25,6 +25,7 @@ from regstack.routers.schemas import (
     GivenPassword,
     LoginBody,
     ProfileBody,
+    ProviderName,
     RegisterBody,
     ResetPasswordBody,
     TokenBody,
@@ -83,6 +84,12 @@ class LoginForm(LoginBody):
     """A sign-in, and where to go after it."""
 
     next: str
+
+
+class ProviderForm(Body):
+    """An external provider."""
+
+    provider: ProviderName
 
 
 class DeleteForm(CurrentPasswordBody):
@@ -163,11 +170,13 @@ CONFIRM_EMAIL_CHANGE = Form("confirm-email-change", "confirm-email-change", Toke
 NAME = Form("name", "me", ProfileForm)
 PASSWORD = Form("password", "me", ChangePasswordBody)
 EMAIL = Form("email", "me", ChangeEmailBody)
+CONNECT = Form("connect", "me", ProviderForm)
+DISCONNECT = Form("disconnect", "me", ProviderForm)
 DELETE = Form("delete", "me", DeleteForm)
 
 FORMS: tuple[Form[Any], ...] = (
     *(REGISTER, VERIFY, RESEND, LOGIN, FORGOT, RESET, CONFIRM_EMAIL_CHANGE),
-    *(NAME, PASSWORD, EMAIL, DELETE),
+    *(NAME, PASSWORD, EMAIL, CONNECT, DISCONNECT, DELETE),
 )
 
 
