@@ -213,7 +213,7 @@ class RegStack:
         identities, states = self.oauth_identities, self.oauth_states
         providers = self._oauth_providers
         if providers is None:
-            from regstack.oauth.factory import make_providers  # noqa: PLC0415 - an extra, loaded where it is used
+            from regstack.oauth.providers import make_providers  # noqa: PLC0415 - an extra, loaded where it is used
 
             providers = make_providers(config.oauth, clock)
         audit, throttle = self._audit, self._throttle

@@ -40,13 +40,9 @@
     ├── TooManyAttempts               carries `retry_after`
     ├── Overloaded                    carries `retry_after`
     ├── DeliveryError                 a message was not accepted by its transport
-    ├── OAuthError                    a sign-in with an external provider came to nothing
-    │   ├── OAuthDenied
-    │   ├── OAuthUnavailable
-    │   └── OAuthRejected
-    ├── UnknownProvider
-    ├── NotLinked
-    └── LastSignInMethod
+    ├── UnknownProvider               no external provider of this name is configured
+    ├── NotLinked                     the account is not linked with the provider
+    └── LastSignInMethod              the change would close the account to its owner
 
 No message holds a password, a token, or the secret part of a URL.
 """
@@ -333,28 +329,6 @@ class DeliveryError(RegStackError):
     def __init__(self, message: str, *, permanent: bool = False) -> None:
         self.permanent = permanent
         super().__init__(message)
-
-
-class OAuthError(RegStackError):
-    """A sign-in with an external provider came to nothing; people are not told the message."""
-
-    message = "signing in with this provider did not work; try again"
-
-
-class OAuthDenied(OAuthError):
-    """The person, or the provider, said no."""
-
-    message = "the provider was not allowed to sign you in"
-
-
-class OAuthUnavailable(OAuthError):
-    """The provider cannot be reached, or is slow."""
-
-    message = "the provider cannot be reached at the moment"
-
-
-class OAuthRejected(OAuthError):
-    """The provider's answer is not to be trusted: signature, nonce, issuer, audience or the like."""
 
 
 class UnknownProvider(RegStackError):

@@ -33,7 +33,7 @@ def make_providers(config: OAuthConfig, clock: Clock) -> dict[str, OAuthProvider
 
     Raises:
         ConfigurationError: the extra `oauth` is not installed, a key cannot be read, Google is half
-            set or twice.
+            set or twice, or there is none at all.
     """
     fetcher = Fetcher()
     settings = dict(config.providers)
@@ -41,6 +41,10 @@ def make_providers(config: OAuthConfig, clock: Clock) -> dict[str, OAuthProvider
         if "google" in settings:
             raise ConfigurationError("Google is set twice: oauth.google_client_id and oauth.providers.google")
         settings["google"] = _google(config)
+    if not settings:
+        raise ConfigurationError(
+            "enable_oauth is set and no provider is; write one under [oauth.providers.NAME], or leave it off"
+        )
     return {name: _make(name, provider, fetcher, clock) for name, provider in settings.items()}
 
 

@@ -56,8 +56,6 @@ def to_http(error: errors.RegStackError) -> HTTPException:
         raise error
     detail: Any = str(error)
     headers: dict[str, str] = {}
-    if isinstance(error, errors.OAuthError):
-        detail = type(error).message  # what went wrong inside is for the log alone
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     elif status == 422:

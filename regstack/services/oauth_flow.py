@@ -202,7 +202,7 @@ class OAuthFlow:
             word = word_for(error)
             if word is None:
                 raise
-            logger.info("sign-in with %s ended in %s: %s", provider, word, one_line(error))
+            logger.info("sign-in with %s ended in %s: %s", provider, word, _reason(error))
             self._audit.record(
                 "oauth_link" if linking else "oauth_login", "failure", provider=provider, reason=word
             )
@@ -310,3 +310,7 @@ class OAuthFlow:
 def word_for(error: RegStackError) -> str | None:
     """Give the word of `ERROR_WORDS` for an error, or for its nearest base that has one."""
     return next((ERROR_WORDS[base] for base in type(error).__mro__ if base in ERROR_WORDS), None)
+
+
+def _reason(error: RegStackError) -> str:
+    return one_line(error.reason if isinstance(error, OAuthError) else error)

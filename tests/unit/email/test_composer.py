@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 TOKEN = "aZ09_-" * 7
 WITH_LINK = {"verification": "verify", "password_reset": "reset", "email_change": "confirm-email-change"}
-WITHOUT_LINK = ["already_registered", "password_changed", "email_change_notice"]
+WITHOUT_LINK = [
+    *("already_registered", "password_changed", "email_change_notice"),
+    *("provider_linked", "provider_unlinked"),
+]
 
 
 def config(**values: object) -> RegStackConfig:
@@ -32,6 +35,8 @@ def compose(composer: MailComposer, kind: str, full_name: str | None = "Alice") 
         arguments |= {"token": TOKEN, "expires_in": timedelta(hours=24)}
     if kind == "email_change_notice":
         arguments["new_address"] = "alice.new@example.org"
+    if kind.startswith("provider_"):
+        arguments["provider"] = "Acme Login"
     message: MailMessage = getattr(composer, kind)("alice@example.com", **arguments)
     return message
 
