@@ -15,7 +15,6 @@ from regstack.auth.passwords import PasswordHasher, parameters
 from regstack.auth.tokens import JwtCodec
 from regstack.config.schema import RegStackConfig
 from regstack.email.composer import MailComposer
-from regstack.email.factory import make_email_service
 from regstack.errors import ConfigurationError
 from regstack.routers.api import api_router
 from regstack.routers.dependencies import Dependencies
@@ -39,8 +38,8 @@ from regstack.services.reauthentication import Reauthentication
 from regstack.services.registration import Registration
 from regstack.services.services import Services
 from regstack.services.sessions import Sessions
+from regstack.services.texter import Texter
 from regstack.services.throttle import Throttle
-from regstack.sms.null import NullSmsService
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -68,6 +67,9 @@ H = TypeVar("H", bound="Callable[..., Any]")
 MAIL_WORKERS = 4
 """Mails that one instance sends at the same time."""
 
+SMS_WORKERS = 4
+"""Text messages that one instance sends at the same time."""
+
 
 class RegStack:
     """User accounts, in one database, for one application.
@@ -82,7 +84,7 @@ class RegStack:
         clock: where the time comes from.
         email_service: the mail transport, if not the one that `config.email` names.
         mail_composer: what words mails, if not the shipped templates.
-        sms_service: the text-message transport.
+        sms_service: the text-message transport, if not the one that `config.sms` names.
         oauth_providers: external providers by name, if not those that `config.oauth` names.
 
     Attributes:
@@ -103,7 +105,7 @@ class RegStack:
 
     Raises:
         ConfigurationError: settings are missing or contradict each other.
-        PluginError: no usable plugin takes the database URL.
+        PluginError: no usable plugin takes the database URL, or has the name of a transport.
     """
 
     def __init__(
@@ -135,20 +137,18 @@ class RegStack:
         self.lockout = Lockout(throttle, self._audit, config)
         self._limits = Limits(throttle, self._audit, config)
 
-        self.sms = sms_service if sms_service is not None else NullSmsService()
         self.mail = mail_composer if mail_composer is not None else MailComposer(config)
         self._template_dirs = list(config.extra_template_dirs)
         waiting = config.background_queue_size
         self._background = BackgroundQueue(name="background", capacity=waiting)
         event_queue = BackgroundQueue(name="events", capacity=waiting)
         mail_queue = BackgroundQueue(name="mail", capacity=config.email.queue_size, workers=MAIL_WORKERS)
+        sms_queue = BackgroundQueue(name="sms", capacity=config.sms.queue_size, workers=SMS_WORKERS)
         # In the order in which they feed each other.
-        self._queues = (self._background, event_queue, mail_queue)
-        self._mailer = Mailer(
-            mail_queue,
-            email_service if email_service is not None else make_email_service(config.email),
-            config.email,
-        )
+        self._queues = (self._background, event_queue, mail_queue, sms_queue)
+        email_service, sms_service = _transports(config, email_service, sms_service)
+        self._mailer = Mailer(mail_queue, email_service, config.email)
+        self._texter = Texter(sms_queue, sms_service, config.sms)
         self.hooks = EventHooks(event_queue)
         self._oauth_providers = oauth_providers
         self.services = self._make_services()
@@ -280,6 +280,11 @@ class RegStack:
         """The mail transport."""
         return self._mailer.service
 
+    @property
+    def sms(self) -> SmsService:
+        """The text-message transport."""
+        return self._texter.service
+
     @cached_property
     def router(self) -> APIRouter:
         """The JSON routes, to be mounted at `config.api_prefix`."""
@@ -318,6 +323,7 @@ class RegStack:
             await queue.aclose(max(0.0, until - time.monotonic()))
         self.password_hasher.close()
         await self._mailer.aclose()
+        await self._texter.aclose()
         if self.services.oauth is not None:
             await self.services.oauth.aclose()
         if self._registry is not None:
@@ -334,16 +340,17 @@ class RegStack:
     def counts(self) -> dict[str, dict[str, int]]:
         """Say what became of the work after the answers, in this process since it started.
 
-        For the host's metrics; not for the public, since it tells whether a request led to a mail.
+        For the host's metrics; not for the public, since it tells whether a request led to a message.
 
         Returns:
-            By queue (`background`, `events`, `mail`): jobs `waiting`, `done`, `failed`, `dropped`
-            (the queue was full) and `lost` (cut off at the end); for `mail` also mails `sent` and
-            `undeliverable` (given up).
+            By queue (`background`, `events`, `mail`, `sms`): jobs `waiting`, `done`, `failed`,
+            `dropped` (the queue was full) and `lost` (cut off at the end); for `mail` and `sms`
+            also messages `sent` and `undeliverable` (given up).
         """
         names = ("waiting", "done", "failed", "dropped", "lost")
         counts = {queue.name: {name: getattr(queue, name) for name in names} for queue in self._queues}
-        counts["mail"] |= {"sent": self._mailer.sent, "undeliverable": self._mailer.undeliverable}
+        for name, courier in (("mail", self._mailer), ("sms", self._texter)):
+            counts[name] |= {"sent": courier.sent, "undeliverable": courier.undeliverable}
         return counts
 
     async def bootstrap_admin(self, email: str, password: str) -> User:
@@ -372,7 +379,7 @@ class RegStack:
 
     def set_sms_backend(self, service: SmsService) -> None:
         """Replace the text-message transport."""
-        self.sms = service
+        self._texter.service = service
 
     @overload
     def on(self, event: str) -> Callable[[H], H]: ...
@@ -421,6 +428,21 @@ def _discover() -> PluginRegistry:
     return PluginRegistry.discover()
 
 
+def _transports(
+    config: RegStackConfig, email_service: EmailService | None, sms_service: SmsService | None
+) -> tuple[EmailService, SmsService]:
+    """Let plugins build what the host has not passed in."""
+    if email_service is not None and sms_service is not None:
+        return email_service, sms_service
+    from regstack.plugins.transports import TransportRegistry  # noqa: PLC0415 - not needed with both passed in
+
+    registry = TransportRegistry.discover()
+    return (
+        email_service if email_service is not None else registry.create_email_service(config.email),
+        sms_service if sms_service is not None else registry.create_sms_service(config.sms),
+    )
+
+
 def _password_hasher(config: RegStackConfig) -> PasswordHasher:
     cost = parameters(
         config.password_hash_preset,
@@ -442,7 +464,6 @@ def refuse_what_is_not_built(config: RegStackConfig) -> None:
     wanted = {
         "enable_sms_2fa": config.enable_sms_2fa,
         "oauth.enforce_mfa_on_oauth_signin": config.oauth.enforce_mfa_on_oauth_signin,
-        'sms.backend = "sns" or "twilio"': config.sms.backend != "null",
     }
     parse_limits(config)
     for name, is_wanted in wanted.items():

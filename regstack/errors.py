@@ -7,7 +7,9 @@
     │   └── UnsupportedCapability     the backend does not offer what was asked of it
     ├── PluginError
     │   ├── BackendNotInstalled       no plugin takes the database URL
-    │   └── BackendPluginUnusable     the plugin that takes it is broken, blocked, …
+    │   ├── BackendPluginUnusable     the plugin that takes it is broken, blocked, …
+    │   ├── TransportNotInstalled     no plugin has the transport's name
+    │   └── TransportPluginUnusable   the plugin that has it is broken, blocked, …
     ├── BackendError                  storage failed; `__cause__` is the driver's error
     │   ├── BackendUnavailable        cannot be reached, or broke off in the middle
     │   ├── BackendTimeout            did not answer, or stayed locked, within the deadline
@@ -19,6 +21,7 @@
     ├── InvalidInput                  also a ValueError
     │   ├── InvalidText
     │   ├── InvalidEmail
+    │   ├── InvalidPhoneNumber
     │   ├── NaiveDatetime
     │   └── PasswordRejected
     ├── AuthenticationError           who is asking is not established
@@ -105,6 +108,14 @@ class BackendPluginUnusable(PluginError):
     """The plugin that takes the database URL is broken, incompatible, duplicate or blocked."""
 
 
+class TransportNotInstalled(PluginError):
+    """No installed plugin has the name that `email.backend` or `sms.backend` asks for."""
+
+
+class TransportPluginUnusable(PluginError):
+    """The plugin that has the transport's name is broken, incompatible, duplicate or blocked."""
+
+
 class BackendError(RegStackError):
     """Storage failed. The driver's own error is the `__cause__`."""
 
@@ -177,6 +188,12 @@ class InvalidText(InvalidInput):
 
 class InvalidEmail(InvalidInput):
     """Not an email address that mail can be sent to (RFC 5321, RFC 6531)."""
+
+
+class InvalidPhoneNumber(InvalidInput):
+    """Not a phone number that a text can be sent to (ITU-T E.164)."""
+
+    message = "write the whole phone number with its country code, for example +41 44 668 18 00"
 
 
 class NaiveDatetime(InvalidInput):

@@ -56,7 +56,7 @@ export REGSTACK_EMAIL__SMTP_HOST=mail.example.com
 export REGSTACK_JWT_SECRET_PREVIOUS='["…the key before…"]'
 ```
 
-Four variables are not settings:
+Five variables are not settings:
 
 | variable | meaning |
 |---|---|
@@ -64,6 +64,7 @@ Four variables are not settings:
 | `REGSTACK_SECRETS` | path of the secrets file |
 | `REGSTACK_STRICT_PLUGINS` | `1`: any plugin that cannot be used stops the start |
 | `REGSTACK_DISABLE_BACKENDS` | names of backends that are not to be used, with commas between |
+| `REGSTACK_DISABLE_TRANSPORTS` | the same for transports of mails and text messages |
 
 ## Files
 
@@ -120,11 +121,9 @@ NAMED_TABLES = {
 PLANNED = frozenset(
     """
     transport mfa_pending_token_ttl_seconds
-    sms_code_length sms_code_ttl_seconds sms_code_max_attempts enable_sms_2fa
+    sms_code_length sms_code_ttl_seconds sms_code_max_attempts
     login_mfa_confirm_rate_limit phone_start_rate_limit
     phone_confirm_rate_limit phone_disable_rate_limit
-    email.ses_region email.ses_profile email.ses_access_key_id email.ses_secret_access_key
-    sms.backend sms.from_number sms.sns_region sms.twilio_account_sid sms.twilio_auth_token sms.log_bodies
     oauth.enforce_mfa_on_oauth_signin
     """.split()  # noqa: SIM905 - forty quoted names would read worse
 )
@@ -209,7 +208,8 @@ def _kind(annotation: Any) -> str:
     if get_origin(annotation) is tuple:
         return f"list of {_kind(get_args(annotation)[0])}s"
     if get_origin(annotation) is dict:
-        return "tables"
+        value = get_args(annotation)[1]
+        return f"table of {_kind(value)}s" if value is SecretStr else "tables"
     names = {
         bool: "switch",
         int: "whole number",
