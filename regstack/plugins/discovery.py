@@ -69,8 +69,8 @@ def is_strict(environ: Mapping[str, str]) -> bool:
 def discover(group: PluginGroup[R], environ: Mapping[str, str] | None = None) -> tuple[R, ...]:
     """Load every entry point of the group, each on its own.
 
-    Entry points are taken in the order of their names, then of their distributions, so that
-    the same installation always gives the same records.
+    Those of regstack itself are taken first, then in the order of their names and distributions, so
+    that the same installation always gives the same records, and nobody takes a shipped name.
 
     Args:
         group: which plugins.
@@ -144,9 +144,9 @@ def _entry_points(group: PluginGroup[R]) -> Iterator[tuple[Any, R]]:
         )
 
 
-def _place(found: tuple[Any, PluginRecord]) -> tuple[str, str, str]:
+def _place(found: tuple[Any, PluginRecord]) -> tuple[bool, str, str, str]:
     record = found[1]
-    return record.name, record.distribution, record.entry_point
+    return record.distribution != specs.PROJECT, record.name, record.distribution, record.entry_point
 
 
 def _readable_entry_points(group: str) -> list[Any]:

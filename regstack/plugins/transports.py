@@ -152,7 +152,7 @@ class TransportRegistry:
             told = discovery.unusable(_GROUP, takers[0], role)
             raise TransportPluginUnusable(told) from takers[0].error
         others = [record for record in self.records if record.kind in {kind, None}]
-        confused = f" ({name!r} belongs into {named[0].kind}.backend.)" if named else ""
+        confused = f" ({name!r} belongs in {named[0].kind}.backend.)" if named else ""
         raise TransportNotInstalled(
             f'no installed transport takes {kind}.backend = "{one_line(name, 60)}".{confused} '
             f"{transport_hint(one_line(name, 60), kind)} "
