@@ -12,6 +12,7 @@ from regstack.auth.clock import SystemClock
 from regstack.auth.keys import KeyRing
 from regstack.auth.password_policy import PasswordPolicy
 from regstack.auth.passwords import PasswordHasher, parameters
+from regstack.auth.phone_numbers import load_phonenumbers
 from regstack.auth.tokens import JwtCodec
 from regstack.config.schema import RegStackConfig
 from regstack.email.composer import MailComposer
@@ -21,6 +22,7 @@ from regstack.routers.api import api_router
 from regstack.routers.dependencies import Dependencies
 from regstack.services.accounts import Accounts
 from regstack.services.administration import Administration
+from regstack.services.admission import Admission
 from regstack.services.audit import Audit
 from regstack.services.background import BackgroundQueue
 from regstack.services.email_change import EmailChange
@@ -31,10 +33,14 @@ from regstack.services.login import Login
 from regstack.services.mailer import Mailer
 from regstack.services.notices import Notices
 from regstack.services.passwords import Passwords
+from regstack.services.phone import Phone
 from regstack.services.reauthentication import Reauthentication
 from regstack.services.registration import Registration
+from regstack.services.second_factor import SecondFactor
 from regstack.services.services import Services
 from regstack.services.sessions import Sessions
+from regstack.services.texted_codes import TextedCodes
+from regstack.services.texts import Texts
 from regstack.services.throttle import Throttle
 from regstack.sms.null import NullSmsService
 
@@ -97,6 +103,7 @@ class RegStack:
 
     Raises:
         ConfigurationError: settings are missing or contradict each other.
+        UnsupportedCapability: a switch is on that needs what the backend lacks.
         PluginError: no usable plugin takes the database URL.
     """
 
@@ -111,7 +118,7 @@ class RegStack:
     ) -> None:
         self.config = config = config if config is not None else RegStackConfig.load()
         self.clock = clock = clock if clock is not None else SystemClock()
-        keys = _key_ring(config)
+        self._keys = keys = _key_ring(config)
         refuse_what_is_not_built(config)
 
         self._registry = _discover() if backend is None else None
@@ -128,7 +135,6 @@ class RegStack:
         self.lockout = Lockout(throttle, self._audit, config)
         self._limits = Limits(throttle, self._audit, config)
 
-        self.sms = sms_service if sms_service is not None else NullSmsService()
         self.mail = mail_composer if mail_composer is not None else MailComposer(config)
         self._template_dirs = list(config.extra_template_dirs)
         waiting = config.background_queue_size
@@ -142,6 +148,8 @@ class RegStack:
             email_service if email_service is not None else make_email_service(config.email),
             config.email,
         )
+        sms = sms_service if sms_service is not None else NullSmsService()
+        self._texts = Texts(self._background, sms, config.app_name)
         self.hooks = EventHooks(event_queue)
         self.services = self._make_services()
         self.deps = Dependencies(self.services.sessions)
@@ -162,6 +170,23 @@ class RegStack:
             require_verification=config.require_verification,
         )
         again = Reauthentication(hasher, self.lockout, audit)
+        admission = Admission(users, sessions, self.lockout, audit, hooks, clock)
+        second_factor = phone = None
+        if config.enable_sms_2fa:
+            load_phonenumbers()
+            codes = TextedCodes(
+                self.mfa_codes, self._keys, self.jwt, self.lockout, self._texts, clock, config
+            )
+            second_factor = SecondFactor(
+                users,
+                codes,
+                admission,
+                limits,
+                audit,
+                hooks,
+                require_verification=config.require_verification,
+            )
+            phone = Phone(users, again, codes, notices, limits, audit, hooks)
         return Services(
             registration=Registration(
                 users,
@@ -177,7 +202,9 @@ class RegStack:
                 clock,
                 config,
             ),
-            login=Login(users, hasher, sessions, self.lockout, limits, audit, hooks, clock, config),
+            login=Login(users, hasher, self.lockout, limits, second_factor, admission, audit, config),
+            second_factor=second_factor,
+            phone=phone,
             sessions=sessions,
             passwords=Passwords(
                 users,
@@ -218,6 +245,11 @@ class RegStack:
     def email(self) -> EmailService:
         """The mail transport."""
         return self._mailer.service
+
+    @property
+    def sms(self) -> SmsService:
+        """The text-message transport."""
+        return self._texts.service
 
     @cached_property
     def router(self) -> APIRouter:
@@ -309,7 +341,7 @@ class RegStack:
 
     def set_sms_backend(self, service: SmsService) -> None:
         """Replace the text-message transport."""
-        self.sms = service
+        self._texts.service = service
 
     @overload
     def on(self, event: str) -> Callable[[H], H]: ...
@@ -377,7 +409,6 @@ def refuse_what_is_not_built(config: RegStackConfig) -> None:
         ConfigurationError: a setting asks for a part that is not built yet.
     """
     wanted = {
-        "enable_sms_2fa": config.enable_sms_2fa,
         "enable_oauth": config.enable_oauth,
         'sms.backend = "sns" or "twilio"': config.sms.backend != "null",
     }

@@ -19,6 +19,7 @@
     ├── InvalidInput                  also a ValueError
     │   ├── InvalidText
     │   ├── InvalidEmail
+    │   ├── InvalidPhoneNumber
     │   ├── NaiveDatetime
     │   └── PasswordRejected
     ├── AuthenticationError           who is asking is not established
@@ -28,6 +29,9 @@
     │   ├── NoPasswordSet
     │   ├── AccountDisabled
     │   ├── EmailNotVerified
+    │   ├── SecondFactorUnavailable
+    │   ├── WrongCode
+    │   ├── ChallengeOver             a texted code, or what it belongs to, cannot be used any more
     │   └── NotSuperuser
     ├── InvalidOneTimeToken           a mailed token that is unknown, used or expired
     ├── AlreadyVerified
@@ -171,6 +175,12 @@ class InvalidEmail(InvalidInput):
     """Not an email address that mail can be sent to (RFC 5321, RFC 6531)."""
 
 
+class InvalidPhoneNumber(InvalidInput):
+    """Not a phone number that a text can be sent to (ITU-T E.164)."""
+
+    message = "write the whole phone number with its country code, for example +41 44 668 18 00"
+
+
 class NaiveDatetime(InvalidInput):
     """A datetime without a time zone."""
 
@@ -219,6 +229,28 @@ class EmailNotVerified(AuthenticationError):
     """The email address has not been confirmed yet."""
 
     message = "confirm your email address first"
+
+
+class SecondFactorUnavailable(AuthenticationError):
+    """The account asks for a second factor that this application does not offer now."""
+
+    message = "this account asks for a code by text message, which is switched off here"
+
+
+class WrongCode(AuthenticationError):
+    """Not the code that was texted; it may be tried again."""
+
+    message = "this is not the code that was sent"
+
+
+class ChallengeOver(AuthenticationError):
+    """A half-finished sign-in or phone set-up that cannot be finished.
+
+    It is unknown, used, expired or replaced by a newer one, its code was guessed at too often, or
+    the account changed in the meantime; which of these is not said.
+    """
+
+    message = "this code cannot be used any more; start again"
 
 
 class NotSuperuser(AuthenticationError):

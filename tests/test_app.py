@@ -78,7 +78,6 @@ async def test_the_constructor_does_no_io(tmp_path: Any) -> None:
     ("change", "told"),
     [
         ({"jwt_secret": None}, "regstack init"),
-        ({"enable_sms_2fa": True}, "enable_sms_2fa"),
         ({"enable_oauth": True}, "enable_oauth"),
         ({"login_rate_limit": "5/fortnight"}, "login_rate_limit"),
         ({"sms": {"backend": "twilio"}}, "twilio"),

@@ -106,10 +106,7 @@ SECTIONS: dict[str, type[BaseModel]] = {"email": EmailConfig, "sms": SmsConfig, 
 
 PLANNED = frozenset(
     """
-    transport mfa_pending_token_ttl_seconds
-    sms_code_length sms_code_ttl_seconds sms_code_max_attempts enable_sms_2fa enable_oauth
-    login_mfa_confirm_rate_limit oauth_exchange_rate_limit phone_start_rate_limit
-    phone_confirm_rate_limit phone_disable_rate_limit
+    transport enable_oauth oauth_exchange_rate_limit
     email.ses_region email.ses_profile email.ses_access_key_id email.ses_secret_access_key
     sms.backend sms.from_number sms.sns_region sms.twilio_account_sid sms.twilio_auth_token sms.log_bodies
     oauth.google_client_id oauth.google_client_secret oauth.google_redirect_uri

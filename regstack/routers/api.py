@@ -11,6 +11,7 @@ from regstack.routers.admin import admin_router
 from regstack.routers.passwords import passwords_router
 from regstack.routers.registration import registration_router
 from regstack.routers.route import api_route
+from regstack.routers.second_factor import second_factor_router
 from regstack.routers.sessions import sessions_router
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ def api_router(services: Services, deps: Dependencies, config: RegStackConfig) -
         ),
         passwords_router(route, services.passwords, deps, recovery=config.enable_password_reset),
     ]
+    if services.second_factor is not None and services.phone is not None:
+        routers.append(second_factor_router(route, services.second_factor, services.phone, deps))
     if config.enable_admin_router:
         routers.append(admin_router(route, services.administration, services.registration, deps))
     router = APIRouter()

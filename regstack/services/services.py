@@ -11,16 +11,20 @@ if TYPE_CHECKING:
     from regstack.services.email_change import EmailChange
     from regstack.services.login import Login
     from regstack.services.passwords import Passwords
+    from regstack.services.phone import Phone
     from regstack.services.registration import Registration
+    from regstack.services.second_factor import SecondFactor
     from regstack.services.sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Every use case, made once by `regstack.app.RegStack`."""
+    """Every use case, made once by `regstack.app.RegStack`; None for what is switched off."""
 
     registration: Registration
     login: Login
+    second_factor: SecondFactor | None
+    phone: Phone | None
     sessions: Sessions
     passwords: Passwords
     email_change: EmailChange

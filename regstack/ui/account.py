@@ -8,8 +8,10 @@ from fastapi import HTTPException, Request, Response
 
 from regstack.errors import InvalidToken
 from regstack.routers.schemas import UserAnswer
+from regstack.services.second_factor import Delivery
 from regstack.ui.forms import CONFIRM_EMAIL_CHANGE, DELETE, EMAIL, NAME, PASSWORD, read_entries
 from regstack.ui.links import mailed_token
+from regstack.ui.second_factor import second_factor_pages
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -38,11 +40,12 @@ def account_pages(router: APIRouter, site: Site, services: Services, *, deletion
         request: Request, form: Form[B], act: Callable[[User, B], Awaitable[Response]]
     ) -> Response:
         entries, user = await read_entries(request), await signed_in(request)
-        return await site.submit(request, form, entries, lambda body: act(user, body), **_shown(user))
+        shown = _shown(user, request, site)
+        return await site.submit(request, form, entries, lambda body: act(user, body), **shown)
 
     @router.get("/me")
     async def show(request: Request) -> Response:
-        return site.show(request, "me", **_shown(await signed_in(request)))
+        return site.show(request, "me", **_shown(await signed_in(request), request, site))
 
     @router.get("/me/{form}")
     async def show_form() -> Response:
@@ -73,6 +76,9 @@ def account_pages(router: APIRouter, site: Site, services: Services, *, deletion
 
         return await submit(request, EMAIL, act)
 
+    if services.phone is not None:
+        second_factor_pages(router, site, services.phone, submit)
+
     @router.post("/me/delete")
     async def delete(request: Request) -> Response:
         async def act(user: User, body: DeleteForm) -> Response:
@@ -98,6 +104,11 @@ def account_pages(router: APIRouter, site: Site, services: Services, *, deletion
         return await site.submit(request, CONFIRM_EMAIL_CHANGE, await read_entries(request), act)
 
 
-def _shown(user: User) -> dict[str, Any]:
-    """What the template may know of an account: its public part, and whether it has a password."""
-    return {"user": UserAnswer.of(user), "has_password": user.hashed_password is not None}
+def _shown(user: User, request: Request, site: Site) -> dict[str, Any]:
+    """What the template may know: of an account its public part, and what is under way."""
+    return {
+        "user": UserAnswer.of(user),
+        "has_password": user.hashed_password is not None,
+        "phone_hint": Delivery.to_phone(user.phone_number).hint if user.phone_number else None,
+        "awaits_phone_code": site.phone_cookie.read(request) is not None,
+    }

@@ -8,21 +8,22 @@ from fastapi import Request, Response  # noqa: TC002 - FastAPI reads the annotat
 from fastapi.responses import RedirectResponse
 
 from regstack.auth.redirects import local_path
-from regstack.errors import InvalidToken
-from regstack.ui.forms import LOGIN, read_entries
+from regstack.errors import ChallengeOver, InvalidToken
+from regstack.services.second_factor import MfaChallenge
+from regstack.ui.forms import LOGIN, MFA_CONFIRM, read_entries
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
     from regstack.services.services import Services
-    from regstack.services.sessions import Session
-    from regstack.ui.forms import LoginForm
+    from regstack.services.sessions import AccessToken, Session
+    from regstack.ui.forms import LoginForm, MfaConfirmForm
     from regstack.ui.site import Site
 
 
 def sessions_pages(router: APIRouter, site: Site, services: Services) -> None:
-    """Add `/login` and `/logout`."""
-    sessions = services.sessions
+    """Add `/login`, `/mfa-confirm` and `/logout`."""
+    sessions, second_factor = services.sessions, services.second_factor
 
     async def find_session(request: Request) -> Session | None:
         token = site.cookie.read(request)
@@ -30,6 +31,13 @@ def sessions_pages(router: APIRouter, site: Site, services: Services) -> None:
             return await sessions.recognise(token) if token is not None else None
         except InvalidToken:
             return None
+
+    async def welcome(request: Request, token: AccessToken, path: str | None) -> Response:
+        # A browser holds one session; the one it had must not live on unseen (ASVS 5.0, V7.2.4).
+        if earlier := await find_session(request):
+            await sessions.end(earlier)
+        response = RedirectResponse(path, 303) if path else site.go("me")
+        return site.sign_in_cookie.drop(site.cookie.put(response, token))
 
     @router.get("/login")
     async def show_login(request: Request) -> Response:
@@ -45,13 +53,43 @@ def sessions_pages(router: APIRouter, site: Site, services: Services) -> None:
         path = local_path(entries.get("next"))
 
         async def act(body: LoginForm) -> Response:
-            token = await services.login.log_in(body.email, body.password)
-            # A browser holds one session; the one it had must not live on unseen (ASVS 5.0, V7.2.4).
-            if earlier := await find_session(request):
-                await sessions.end(earlier)
-            return site.cookie.put(RedirectResponse(path, 303) if path else site.go("me"), token)
+            outcome = await services.login.log_in(body.email, body.password)
+            if isinstance(outcome, MfaChallenge):
+                response = site.go("mfa-confirm", next=path or "")
+                return site.sign_in_cookie.put(response, outcome.token, outcome.expires_in)
+            return await welcome(request, outcome, path)
 
         return await site.submit(request, LOGIN, entries, act, next=path or "")
+
+    if second_factor is not None:
+
+        @router.get("/mfa-confirm")
+        async def show_confirmation(request: Request) -> Response:
+            path = local_path(request.query_params.get("next"))
+            try:
+                delivery = await second_factor.delivery(site.sign_in_cookie.read(request) or "")
+            except ChallengeOver:
+                return start_again(path)
+            return site.show(request, "mfa-confirm", next=path or "", delivery=delivery)
+
+        @router.post("/mfa-confirm")
+        async def confirm(request: Request) -> Response:
+            entries, pending = await read_entries(request), site.sign_in_cookie.read(request) or ""
+            path = local_path(entries.get("next"))
+
+            async def act(body: MfaConfirmForm) -> Response:
+                return await welcome(request, await second_factor.confirm(pending, body.code), path)
+
+            try:
+                delivery = await second_factor.delivery(pending)
+                return await site.submit(
+                    request, MFA_CONFIRM, entries, act, next=path or "", delivery=delivery
+                )
+            except ChallengeOver:
+                return start_again(path)
+
+    def start_again(path: str | None) -> Response:
+        return site.sign_in_cookie.drop(site.go("login", done="code-over", next=path or ""))
 
     @router.get("/logout")
     async def show_logout() -> Response:
@@ -61,4 +99,5 @@ def sessions_pages(router: APIRouter, site: Site, services: Services) -> None:
     async def log_out(request: Request) -> Response:
         if session := await find_session(request):
             await sessions.end(session)
-        return site.cookie.drop(site.go("login", done="signed-out"))
+        response = site.cookie.drop(site.go("login", done="signed-out"))
+        return site.phone_cookie.drop(site.sign_in_cookie.drop(response))

@@ -11,7 +11,8 @@ from jinja2 import BaseLoader, Environment, FileSystemLoader, StrictUndefined
 from pydantic import ValidationError
 
 from regstack.auth.password_policy import MINIMUM_LENGTH
-from regstack.errors import InvalidOneTimeToken, InvalidToken, RegStackError
+from regstack.errors import ChallengeOver, InvalidOneTimeToken, InvalidToken, RegStackError
+from regstack.routers.cookies import InstanceCookie
 from regstack.routers.errors import to_http
 from regstack.ui.assets import STYLESHEET, stylesheet_version
 from regstack.ui.cookie import SessionCookie
@@ -49,6 +50,9 @@ class Site:
 
     def __init__(self, config: RegStackConfig, folders: Sequence[Path]) -> None:
         self.cookie = SessionCookie(config)
+        # What is half finished is kept apart from the session, and never in an address.
+        self.sign_in_cookie = InstanceCookie(config, "mfa")
+        self.phone_cookie = InstanceCookie(config, "phone")
         self.own_origin = OwnOrigin(config)
         self.headers = page_headers(config)
         self._base_path = urlsplit(config.base_url).path
@@ -73,6 +77,7 @@ class Site:
             "allow_registration": config.allow_registration,
             "enable_password_reset": config.enable_password_reset,
             "enable_account_deletion": config.enable_account_deletion,
+            "enable_sms_2fa": config.enable_sms_2fa,
             "minimum_password_length": MINIMUM_LENGTH,
         }
 
@@ -117,9 +122,16 @@ class Site:
         )
         return HTMLResponse(html, status, headers)
 
-    def go(self, page: str, *, done: str | None = None) -> RedirectResponse:
-        """Send the browser to a page, by GET, after something was done there or elsewhere."""
-        return RedirectResponse(self.url(page, **({"done": done} if done else {})), 303)
+    def go(self, page: str, **query: str) -> RedirectResponse:
+        """Send the browser to a page, by GET, after something was done there or elsewhere.
+
+        Args:
+            page: its name.
+            **query: `done` names a notice; what is empty is left out.
+        """
+        return RedirectResponse(
+            self.url(page, **{name: value for name, value in query.items() if value}), 303
+        )
 
     def show_problem(
         self, request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None
@@ -146,6 +158,7 @@ class Site:
 
         Raises:
             InvalidToken: whoever was signed in is not any more.
+            ChallengeOver: no entry of this form can be right any more.
         """
         token = entries.get("token")
         try:
@@ -156,7 +169,7 @@ class Site:
                 return self._refuse(request, form, entries, InvalidOneTimeToken(), token=None, **context)
             state = FormState.refused(form, entries, problems=problems)
             return self.show(request, form.page, status=422, failed=state, token=token, **context)
-        except InvalidToken:
+        except (InvalidToken, ChallengeOver):
             raise
         except RegStackError as error:
             kept = None if isinstance(error, InvalidOneTimeToken) else token

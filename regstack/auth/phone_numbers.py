@@ -1,0 +1,57 @@
+"""Phone numbers in the one form that storage and transports see."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from regstack.errors import ConfigurationError, InvalidPhoneNumber
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+MAX_LENGTH = 40
+"""Characters of a number as it is typed, blanks and brackets included."""
+
+_WRITTEN = re.compile(r"\+[0-9 ()./\u00a0\u2010-\u2013-]+")
+
+
+def parse_phone(text: str) -> str:
+    """Give the number in E.164: a plus sign and at most 15 digits.
+
+    It must name its country, and have a length that the country's numbers have. Whether it is in
+    use is shown by the code that arrives there. Premium-rate numbers are refused, since whoever
+    owns one would be paid for each text.
+
+    Raises:
+        InvalidPhoneNumber: it is not such a number.
+        ConfigurationError: the library is not installed.
+    """
+    library = load_phonenumbers()
+    written = text.strip()
+    if len(text) > MAX_LENGTH or not _WRITTEN.fullmatch(written):
+        raise InvalidPhoneNumber
+    try:
+        number = library.parse(written)
+    except library.NumberParseException:
+        raise InvalidPhoneNumber from None
+    if not library.is_possible_number(number):
+        raise InvalidPhoneNumber
+    if library.number_type(number) == library.PhoneNumberType.PREMIUM_RATE:
+        raise InvalidPhoneNumber("texts are not sent to premium-rate numbers")
+    return str(library.format_number(number, library.PhoneNumberFormat.E164))
+
+
+def load_phonenumbers() -> ModuleType:
+    """Give the library, which is loaded here and not with this module: it is large, and an extra.
+
+    Raises:
+        ConfigurationError: it is not installed.
+    """
+    try:
+        return import_module("phonenumbers")
+    except ImportError as error:
+        raise ConfigurationError(
+            'enable_sms_2fa needs phonenumbers; run `pip install "regstack[sms]"`'
+        ) from error
