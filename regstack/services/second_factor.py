@@ -127,6 +127,7 @@ class SecondFactor:
         user = await self._users.get_by_id(claims.sub)
         if (
             user is None
+            or user.id != claims.sub  # a backend that mixes rows up must not sign anyone in
             or not user.is_active
             or (self._require_verification and not user.is_verified)
             or user.token_version != claims.ver

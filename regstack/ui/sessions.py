@@ -37,7 +37,13 @@ def sessions_pages(router: APIRouter, site: Site, services: Services) -> None:
         if earlier := await find_session(request):
             await sessions.end(earlier)
         response = RedirectResponse(path, 303) if path else site.go("me")
-        return site.sign_in_cookie.drop(site.cookie.put(response, token))
+        return forget_unfinished(request, site.cookie.put(response, token))
+
+    def forget_unfinished(request: Request, response: Response) -> Response:
+        for cookie in (site.sign_in_cookie, site.phone_cookie):
+            if cookie.read(request) is not None:
+                cookie.drop(response)
+        return response
 
     @router.get("/login")
     async def show_login(request: Request) -> Response:
@@ -99,5 +105,4 @@ def sessions_pages(router: APIRouter, site: Site, services: Services) -> None:
     async def log_out(request: Request) -> Response:
         if session := await find_session(request):
             await sessions.end(session)
-        response = site.cookie.drop(site.go("login", done="signed-out"))
-        return site.phone_cookie.drop(site.sign_in_cookie.drop(response))
+        return forget_unfinished(request, site.cookie.drop(site.go("login", done="signed-out")))
