@@ -31,6 +31,12 @@ async def world(make_world: Any) -> Any:
     return world
 
 
+@pytest.fixture
+def thief(world: Any) -> Any:
+    """Somebody elsewhere, who knows Alice's password."""
+    return world.at("203.0.113.66")
+
+
 class Compared:
     """What became of each guess that storage compared to a code."""
 
@@ -82,16 +88,25 @@ async def at_once(calls: list[Any]) -> Counter[int]:
 
 
 async def test_of_fifty_guesses_at_once_no_more_than_five_are_compared(
-    world: Any, monkeypatch: pytest.MonkeyPatch
+    world: Any, thief: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pending = await begin(world)
+    pending = await begin(thief)
     code = await world.texted_code(PHONE)
     compared = Compared(world, monkeypatch)
-    answers = await at_once([finish(world, pending, wrong) for wrong in wrong_codes(code, 50)])
+    answers = await at_once([finish(thief, pending, wrong) for wrong in wrong_codes(code, 50)])
     assert answers == {400: 5, 429: 45}
     assert compared.guesses == 5
-    assert (await finish(world, pending, code)).status_code == 429
+    assert (await finish(thief, pending, code)).status_code == 429
     assert compared.guesses == 5
+
+
+async def test_a_thief_who_guesses_elsewhere_does_not_lock_the_owner_out(world: Any, thief: Any) -> None:
+    pending = await begin(thief)
+    await at_once([finish(thief, pending, wrong) for wrong in ("1", "2", "3", "4", "5", "6")])
+    for _ in range(4):
+        await begin(thief)
+    assert (await thief.post("/login", ALICE)).status_code == 429
+    await sign_in(world)
 
 
 async def test_the_right_code_fifty_times_at_once_lets_one_in(
@@ -122,14 +137,15 @@ async def test_a_code_bounds_its_guesses_even_where_limits_are_off(
 
 async def test_new_codes_bring_no_new_guesses(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     compared = Compared(world, monkeypatch)
-    for _ in range(4):
-        pending = await begin(world)
+    for number in range(4):
+        elsewhere = world.at(f"198.51.100.{number}")
+        pending = await begin(elsewhere)
         for wrong in wrong_codes(await world.texted_code(PHONE), 2):
-            await finish(world, pending, wrong)
+            await finish(elsewhere, pending, wrong)
     assert compared.guesses == 5
-    assert (await finish(world, pending, await world.texted_code(PHONE))).status_code == 429
+    assert (await finish(elsewhere, pending, await world.texted_code(PHONE))).status_code == 429
     world.clock.advance(timedelta(minutes=15))
-    await sign_in(world)
+    await sign_in(elsewhere)
 
 
 async def test_a_phone_that_is_confirmed_brings_no_new_guesses(
@@ -145,21 +161,25 @@ async def test_a_phone_that_is_confirmed_brings_no_new_guesses(
     assert compared.guesses == 5
 
 
-async def test_a_password_reset_brings_no_new_guesses(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_password_reset_brings_no_new_guesses(
+    world: Any, thief: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     compared = Compared(world, monkeypatch)
-    pending = await begin(world)
+    pending = await begin(thief)
     for wrong in wrong_codes(await world.texted_code(PHONE), 4):
-        await finish(world, pending, wrong)
+        await finish(thief, pending, wrong)
     await world.post("/forgot-password", {"email": ALICE["email"]})
     body = {"token": await world.mailed_token(ALICE["email"]), "new_password": NEW}
     assert (await world.post("/reset-password", body)).status_code == 200
-    pending = await begin(world, ALICE | {"password": NEW})
+    pending = await begin(thief, ALICE | {"password": NEW})
     for wrong in wrong_codes(await world.texted_code(PHONE), 4):
-        await finish(world, pending, wrong)
+        await finish(thief, pending, wrong)
     assert compared.guesses == 5
 
 
-async def test_texts_are_limited_for_the_account_at_sign_in_and_set_up_together(world: Any) -> None:
+async def test_texts_are_limited_for_the_account_at_sign_in_and_set_up_together(
+    world: Any, thief: Any
+) -> None:
     token = await sign_in(world)
     before = len(world.texts.outbox)
     answers = await at_once(
@@ -167,7 +187,7 @@ async def test_texts_are_limited_for_the_account_at_sign_in_and_set_up_together(
     )
     assert answers[202] <= 4
     for _ in range(5):
-        await world.post("/login", ALICE)
+        await thief.post("/login", ALICE)
     assert await world.rs.drain()
     # With the one that the sign-in above took, five.
     assert len(world.texts.outbox) - before == 4
@@ -177,18 +197,20 @@ async def test_texts_are_limited_for_the_account_at_sign_in_and_set_up_together(
 
 
 async def test_sign_ins_that_succeed_do_not_make_texts_free(world: Any) -> None:
-    for _ in range(5):
+    for _ in range(10):
         await sign_in(world)
+    # Five from anywhere, five from her own place; and one that she set the phone up with.
     assert (await world.post("/login", ALICE)).status_code == 429
+    assert len(world.texts.outbox) == 11
 
 
-async def test_the_password_lockout_is_not_cleared_by_the_password_alone(world: Any) -> None:
+async def test_the_password_lockout_is_not_cleared_by_the_password_alone(thief: Any) -> None:
     wrong = ALICE | {"password": "not my password"}
     for _ in range(2):
-        assert (await world.post("/login", wrong)).status_code == 401
-        await begin(world)
-    assert (await world.post("/login", wrong)).status_code == 401
-    assert (await world.post("/login", wrong)).status_code == 429
+        assert (await thief.post("/login", wrong)).status_code == 401
+        await begin(thief)
+    assert (await thief.post("/login", wrong)).status_code == 401
+    assert (await thief.post("/login", wrong)).status_code == 429
 
 
 async def test_a_half_finished_sign_in_is_no_session(world: Any) -> None:
