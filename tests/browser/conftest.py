@@ -27,6 +27,7 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 
 from regstack import RegStack, RegStackConfig
+from regstack.sms.null import NullSmsService
 
 INSTALL = "apt-get install -y --no-install-recommends chromium chromium-driver"
 DEADLINE = 60.0
@@ -166,7 +167,7 @@ class Server:
     def __init__(self, host: str, **settings: Any) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.base_url = f"http://{host}:{self._socket.getsockname()[1]}"
-        self.outbox = Outbox()
+        self.outbox, self.texts = Outbox(), NullSmsService()
         defaults = {
             "app_name": "Example",
             "base_url": self.base_url,
@@ -176,7 +177,7 @@ class Server:
             "enable_ui_router": True,
         }
         config = RegStackConfig(**(defaults | settings))
-        self.rs = RegStack(config, email_service=self.outbox)
+        self.rs = RegStack(config, email_service=self.outbox, sms_service=self.texts)
         self._ready = threading.Event()
         app = FastAPI(lifespan=self._lifespan)
         app.include_router(self.rs.ui_router, prefix=config.ui_prefix)
@@ -207,6 +208,11 @@ class Server:
         found = re.search(r"https?://\S+token=[\w-]+", text)
         assert found
         return found[0]
+
+    def texted_code(self, to: str) -> str:
+        """The code in the newest text to a number."""
+        assert asyncio.run_coroutine_threadsafe(self.rs.drain(), self._loop).result(DEADLINE)
+        return str([text for text in self.texts.outbox if text.to == to][-1].text.split()[0])
 
     def __enter__(self) -> Self:
         self._thread.start()
