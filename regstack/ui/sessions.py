@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastapi import Request, Response  # noqa: TC002 - FastAPI reads the annotations
-from fastapi.responses import RedirectResponse
 
 from regstack.auth.redirects import local_path
 from regstack.errors import ChallengeOver, InvalidToken
@@ -32,12 +31,11 @@ def sessions_pages(router: APIRouter, site: Site, services: Services) -> None:
         except InvalidToken:
             return None
 
-    async def welcome(request: Request, token: AccessToken, path: str | None) -> Response:
+    async def let_in(request: Request, token: AccessToken, path: str | None) -> Response:
         # A browser holds one session; the one it had must not live on unseen (ASVS 5.0, V7.2.4).
         if earlier := await find_session(request):
             await sessions.end(earlier)
-        response = RedirectResponse(path, 303) if path else site.go("me")
-        return forget_unfinished(request, site.cookie.put(response, token))
+        return forget_unfinished(request, site.welcome(token, path=path))
 
     def forget_unfinished(request: Request, response: Response) -> Response:
         for cookie in (site.sign_in_cookie, site.phone_cookie):
@@ -61,9 +59,8 @@ def sessions_pages(router: APIRouter, site: Site, services: Services) -> None:
         async def act(body: LoginForm) -> Response:
             outcome = await services.login.log_in(body.email, body.password)
             if isinstance(outcome, MfaChallenge):
-                response = site.go("mfa-confirm", next=path or "")
-                return site.sign_in_cookie.put(response, outcome.token, outcome.expires_in)
-            return await welcome(request, outcome, path)
+                return site.welcome(outcome, path=path)
+            return await let_in(request, outcome, path)
 
         return await site.submit(request, LOGIN, entries, act, next=path or "")
 
@@ -84,7 +81,7 @@ def sessions_pages(router: APIRouter, site: Site, services: Services) -> None:
             path = local_path(entries.get("next"))
 
             async def act(body: MfaConfirmForm) -> Response:
-                return await welcome(request, await second_factor.confirm(pending, body.code), path)
+                return await let_in(request, await second_factor.confirm(pending, body.code), path)
 
             try:
                 delivery = await second_factor.delivery(pending)
