@@ -115,6 +115,15 @@ async def test_a_repository_that_the_backend_lacks_says_so(make_world: Any) -> N
     assert caught.value.capability == Capability.MFA_CODES
 
 
+async def test_a_switch_that_needs_what_the_backend_lacks_is_refused_at_start(make_world: Any) -> None:
+    world = await make_world()
+    backend = world.rs.backend
+    del backend.__dict__["mfa_codes"]
+    with pytest.raises(UnsupportedCapability) as caught:
+        RegStack(settings(enable_sms_2fa=True), backend=backend, clock=world.clock)
+    assert caught.value.capability == Capability.MFA_CODES
+
+
 async def test_handlers_run_after_the_answer_and_are_told_no_secret(world: Any) -> None:
     told: list[tuple[str, dict[str, Any]]] = []
     for event in ("verification_requested", "user_registered", "user_verified", "user_logged_in",

@@ -109,7 +109,10 @@ def test_importing_regstack_loads_no_library_at_all() -> None:
         ("from regstack import RegStackConfig", {"fastapi", "starlette", "jinja2", "uvicorn", *DRIVERS}),
         ("from regstack import hookimpl", {"fastapi", "pydantic", *DRIVERS}),
         ("import regstack.backends.base", {"fastapi", "pydantic", "pluggy", *DRIVERS}),
-        ("import regstack.app", {"uvicorn", "typer", "aiosmtplib", "pytest", "hypothesis", *DRIVERS}),
+        (
+            "import regstack.app",
+            {"uvicorn", "typer", "aiosmtplib", "phonenumbers", "pytest", "hypothesis", *DRIVERS},
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 TOKEN = "aZ09_-" * 7
 WITH_LINK = {"verification": "verify", "password_reset": "reset", "email_change": "confirm-email-change"}
-WITHOUT_LINK = ["already_registered", "password_changed", "email_change_notice"]
+WITHOUT_LINK = [
+    "already_registered",
+    "password_changed",
+    "email_change_notice",
+    "mfa_enabled",
+    "mfa_disabled",
+]
 
 
 def config(**values: object) -> RegStackConfig:
@@ -32,6 +38,8 @@ def compose(composer: MailComposer, kind: str, full_name: str | None = "Alice") 
         arguments |= {"token": TOKEN, "expires_in": timedelta(hours=24)}
     if kind == "email_change_notice":
         arguments["new_address"] = "alice.new@example.org"
+    if kind == "mfa_enabled":
+        arguments["phone_hint"] = "…00"
     message: MailMessage = getattr(composer, kind)("alice@example.com", **arguments)
     return message
 
