@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.servers.databases import PostgresDatabases
+    from tests.servers.oidc import MockProvider, NodeProvider
 
 # A failure in CI must come back at the next run of the same code, on a machine of any speed.
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
@@ -59,6 +60,24 @@ def mongo_url() -> Iterator[str]:
     else:
         with MongoReplicaSet() as servers:
             yield servers.url
+
+
+@pytest.fixture(scope="session")
+def oidc_provider() -> Iterator[NodeProvider]:
+    """Give a running OpenID provider, the npm package oidc-provider."""
+    from tests.servers.oidc import NodeProvider  # noqa: PLC0415 - few tests need it
+
+    with NodeProvider() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def oidc_mock() -> Iterator[MockProvider]:
+    """Give a second OpenID provider by other people, the PyPI package oidc-provider-mock."""
+    from tests.servers.oidc import MockProvider  # noqa: PLC0415 - few tests need it
+
+    with MockProvider() as server:
+        yield server
 
 
 def pytest_report_header() -> list[str]:

@@ -32,6 +32,10 @@ from regstack.services.lockout import Lockout
 from regstack.services.login import Login
 from regstack.services.mailer import Mailer
 from regstack.services.notices import Notices
+from regstack.services.oauth import OAuth
+from regstack.services.oauth_accounts import OAuthAccounts
+from regstack.services.oauth_exchange import OAuthExchange
+from regstack.services.oauth_flow import OAuthFlow
 from regstack.services.passwords import Passwords
 from regstack.services.phone import Phone
 from regstack.services.reauthentication import Reauthentication
@@ -45,7 +49,7 @@ from regstack.services.throttle import Throttle
 from regstack.sms.null import NullSmsService
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from fastapi import APIRouter
@@ -60,6 +64,7 @@ if TYPE_CHECKING:
     )
     from regstack.email.service import EmailService
     from regstack.models.user import User
+    from regstack.oauth.provider import OAuthProvider
     from regstack.plugins.registry import PluginRegistry
     from regstack.services.events import Handler
     from regstack.sms.service import SmsService
@@ -84,6 +89,7 @@ class RegStack:
         email_service: the mail transport, if not the one that `config.email` names.
         mail_composer: what words mails, if not the shipped templates.
         sms_service: the text-message transport.
+        oauth_providers: external providers by name, if not those that `config.oauth` names.
 
     Attributes:
         config: the settings.
@@ -115,6 +121,7 @@ class RegStack:
         email_service: EmailService | None = None,
         mail_composer: MailComposer | None = None,
         sms_service: SmsService | None = None,
+        oauth_providers: Mapping[str, OAuthProvider] | None = None,
     ) -> None:
         self.config = config = config if config is not None else RegStackConfig.load()
         self.clock = clock = clock if clock is not None else SystemClock()
@@ -131,7 +138,7 @@ class RegStack:
         self.password_hasher = _password_hasher(config)
         self.jwt = JwtCodec(keys, clock, algorithm=config.jwt_algorithm, audience=config.jwt_audience)
         self._audit = Audit(keys)
-        throttle = Throttle(self.attempts, keys, clock)
+        self._throttle = throttle = Throttle(self.attempts, keys, clock)
         self.lockout = Lockout(throttle, self._audit, config)
         self._limits = Limits(throttle, self._audit, config)
 
@@ -151,6 +158,7 @@ class RegStack:
         sms = sms_service if sms_service is not None else NullSmsService()
         self._texts = Texts(self._background, sms, config.app_name)
         self.hooks = EventHooks(event_queue)
+        self._oauth_providers = oauth_providers
         self.services = self._make_services()
         self.deps = Dependencies(self.services.sessions)
 
@@ -224,6 +232,49 @@ class RegStack:
             email_change=EmailChange(users, again, notices, background, limits, audit, hooks, clock, config),
             accounts=Accounts(users, again, limits, audit, hooks),
             administration=Administration(users, self.pending, audit, hooks),
+            oauth=self._make_oauth(sessions, second_factor, notices) if config.enable_oauth else None,
+        )
+
+    def _make_oauth(self, sessions: Sessions, second_factor: SecondFactor | None, notices: Notices) -> OAuth:
+        config, clock, hooks, users = self.config, self.clock, self.hooks, self.users
+        identities, states = self.oauth_identities, self.oauth_states
+        providers = self._oauth_providers
+        if providers is None:
+            from regstack.oauth.providers import make_providers  # noqa: PLC0415 - an extra, loaded where it is used
+
+            providers = make_providers(config.oauth, clock)
+        audit, throttle = self._audit, self._throttle
+        accounts = OAuthAccounts(
+            users, self.pending, identities, providers, throttle, notices, audit, hooks, clock, config
+        )
+        return OAuth(
+            providers=providers,
+            accounts=accounts,
+            flow=OAuthFlow(
+                states,
+                self.blacklist,
+                providers,
+                accounts,
+                throttle,
+                self._keys,
+                audit,
+                hooks,
+                clock,
+                config,
+            ),
+            exchange=OAuthExchange(
+                users,
+                states,
+                identities,
+                accounts,
+                sessions,
+                self.lockout,
+                self._limits,
+                audit,
+                hooks,
+                clock,
+                second_factor if config.oauth.enforce_mfa_on_oauth_signin else None,
+            ),
         )
 
     @property
@@ -240,6 +291,17 @@ class RegStack:
     def oauth_states(self) -> OAuthStateRepoProtocol:
         """The backend's repository of authorisation flows."""
         return self.backend.oauth_states
+
+    @property
+    def oauth(self) -> OAuth:
+        """Social sign-in; needs `enable_oauth`.
+
+        Raises:
+            ConfigurationError: it is switched off.
+        """
+        if self.services.oauth is None:
+            raise ConfigurationError("social sign-in is switched off; set enable_oauth = true")
+        return self.services.oauth
 
     @property
     def email(self) -> EmailService:
@@ -289,6 +351,8 @@ class RegStack:
             await queue.aclose(max(0.0, until - time.monotonic()))
         self.password_hasher.close()
         await self._mailer.aclose()
+        if self.services.oauth is not None:
+            await self.services.oauth.aclose()
         if self._registry is not None:
             await self.backend.aclose()
 
@@ -409,7 +473,6 @@ def refuse_what_is_not_built(config: RegStackConfig) -> None:
         ConfigurationError: a setting asks for a part that is not built yet.
     """
     wanted = {
-        "enable_oauth": config.enable_oauth,
         'sms.backend = "sns" or "twilio"': config.sms.backend != "null",
     }
     parse_limits(config)

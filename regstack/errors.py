@@ -34,11 +34,19 @@
     │   ├── ChallengeOver             a texted code, or what it belongs to, cannot be used any more
     │   └── NotSuperuser
     ├── InvalidOneTimeToken           a mailed token that is unknown, used or expired
+    │   └── UnknownExchange           an exchange id that is
     ├── AlreadyVerified
     ├── RegistrationClosed
+    ├── OAuthError                    a sign-in at an external provider failed; carries `reason`
+    │   ├── OAuthDenied               the person, or the provider, said no
+    │   ├── OAuthUnavailable          the provider cannot be reached, or is slow
+    │   └── OAuthRejected             the provider's answer is not to be trusted
     ├── TooManyAttempts               carries `retry_after`
     ├── Overloaded                    carries `retry_after`
-    └── DeliveryError                 a message was not accepted by its transport
+    ├── DeliveryError                 a message was not accepted by its transport
+    ├── UnknownProvider               no external provider of this name is configured
+    ├── NotLinked                     the account is not linked with the provider
+    └── LastSignInMethod              the change would close the account to its owner
 
 No message holds a password, a token, or the secret part of a URL.
 """
@@ -265,6 +273,12 @@ class InvalidOneTimeToken(RegStackError):
     message = "this link is invalid or has expired; ask for a new one"
 
 
+class UnknownExchange(InvalidOneTimeToken):
+    """An exchange id that is unknown, used or expired, or belongs to another browser."""
+
+    message = "this sign-in is unknown, used or expired; begin again"
+
+
 class AlreadyVerified(RegStackError):
     """The account's address is confirmed already."""
 
@@ -275,6 +289,38 @@ class RegistrationClosed(RegStackError):
     """Registration is switched off (`allow_registration`)."""
 
     message = "registration is closed"
+
+
+class OAuthError(RegStackError):
+    """A sign-in at an external provider failed.
+
+    `str` gives the sentence that people may see, alike for every cause.
+
+    Attributes:
+        reason: what a log says; one line, without a secret, a code or a token.
+    """
+
+    message = "the sign-in failed; try again"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__()
+
+
+class OAuthDenied(OAuthError):
+    """The person gave up at the provider, or the provider does not let them in."""
+
+    message = "the sign-in was cancelled or denied"
+
+
+class OAuthUnavailable(OAuthError):
+    """The provider cannot be reached, answers too late, or reports a fault of its own."""
+
+    message = "the sign-in service does not answer; try again later"
+
+
+class OAuthRejected(OAuthError):
+    """What the provider, or somebody in its place, answered is not to be trusted."""
 
 
 class TooManyAttempts(RegStackError):
@@ -315,3 +361,21 @@ class DeliveryError(RegStackError):
     def __init__(self, message: str, *, permanent: bool = False) -> None:
         self.permanent = permanent
         super().__init__(message)
+
+
+class UnknownProvider(RegStackError):
+    """No provider of this name is configured."""
+
+    message = "there is no such provider"
+
+
+class NotLinked(RegStackError):
+    """The account is not linked with this provider."""
+
+    message = "this account is not linked with this provider"
+
+
+class LastSignInMethod(RegStackError):
+    """Without this link the account could not be entered any more."""
+
+    message = "this is the only way into the account; set a password, or link another provider, first"

@@ -133,7 +133,7 @@ async def make_world(database_url: str) -> AsyncIterator[MakeWorld]:
     """Start an application with the settings given."""
     async with AsyncExitStack() as stack:
 
-        async def make(**settings: Any) -> World:
+        async def make(*, oauth_providers: Any = None, **settings: Any) -> World:
             defaults = {
                 "database_url": database_url,
                 "jwt_secret": SECRET,
@@ -142,9 +142,14 @@ async def make_world(database_url: str) -> AsyncIterator[MakeWorld]:
             }
             clock, outbox, texts = FrozenClock(START), ConsoleEmailService(), NullSmsService()
             config = RegStackConfig(**(defaults | settings))
-            rs = await stack.enter_async_context(
-                RegStack(config, clock=clock, email_service=outbox, sms_service=texts)
+            made = RegStack(
+                config,
+                clock=clock,
+                email_service=outbox,
+                sms_service=texts,
+                oauth_providers=oauth_providers,
             )
+            rs = await stack.enter_async_context(made)
             app = FastAPI()
             app.include_router(rs.router, prefix=config.api_prefix)
             client = client_of(app, config.base_url)

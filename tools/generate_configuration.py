@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
+from pydantic_core import PydanticUndefined
 
+from regstack.config.oauth import OAuthProviderConfig
 from regstack.config.schema import EmailConfig, OAuthConfig, RegStackConfig, SmsConfig
 
 if TYPE_CHECKING:
@@ -102,16 +104,24 @@ GROUPS = {
 }
 """Headings, by the first setting below each."""
 
-SECTIONS: dict[str, type[BaseModel]] = {"email": EmailConfig, "sms": SmsConfig, "oauth": OAuthConfig}
+SECTIONS: dict[str, type[BaseModel]] = {
+    "email": EmailConfig,
+    "sms": SmsConfig,
+    "oauth": OAuthConfig,
+    "oauth.providers.NAME": OAuthProviderConfig,
+}
+
+NAMED_TABLES = {
+    "oauth.providers.NAME": "One provider; NAME is up to you, of `a-z`, `0-9` and `-`, and part of its URLs. "
+    "See [social-sign-in.md](social-sign-in.md)."
+}
+"""What is said above the settings of a table that there may be many of."""
 
 PLANNED = frozenset(
     """
-    transport enable_oauth oauth_exchange_rate_limit
+    transport
     email.ses_region email.ses_profile email.ses_access_key_id email.ses_secret_access_key
     sms.backend sms.from_number sms.sns_region sms.twilio_account_sid sms.twilio_auth_token sms.log_bodies
-    oauth.google_client_id oauth.google_client_secret oauth.google_redirect_uri
-    oauth.auto_link_verified_emails oauth.enforce_mfa_on_oauth_signin oauth.state_ttl_seconds
-    oauth.completion_ttl_seconds
     """.split()  # noqa: SIM905 - forty quoted names would read worse
 )
 """Settings that are read and checked, but that nothing acts on yet; sections with their dot."""
@@ -137,7 +147,8 @@ def page() -> str:
             rows = _table(parts, f"## {GROUPS[name]}")
         rows.append(_row(name, name, field))
     for section, schema in SECTIONS.items():
-        rows = _table(parts, f"## `[{section}]`\n\n{RegStackConfig.model_fields[section].description}")
+        about = NAMED_TABLES.get(section) or RegStackConfig.model_fields[section].description
+        rows = _table(parts, f"## `[{section}]`\n\n{about}")
         rows.extend(_row(name, f"{section}.{name}", field) for name, field in schema.model_fields.items())
     return "\n".join(part if isinstance(part, str) else "\n".join(part) + "\n" for part in parts)
 
@@ -167,7 +178,7 @@ def _row(name: str, dotted: str, field: FieldInfo) -> str:
 def _default(value: Any) -> str:
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
-    if value is None or value == ():
+    if value is None or value is PydanticUndefined or value in ((), {}):
         return "–"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
@@ -193,6 +204,8 @@ def _kind(annotation: Any) -> str:
         return " or ".join(_kind(part) for part in get_args(annotation) if part is not types.NoneType)
     if get_origin(annotation) is tuple:
         return f"list of {_kind(get_args(annotation)[0])}s"
+    if get_origin(annotation) is dict:
+        return "tables"
     names = {
         bool: "switch",
         int: "whole number",

@@ -153,12 +153,13 @@ class UserRepoProtocol(Protocol):
         """Switch the second factor on or off."""
 
     async def set_password(
-        self, user_id: str, hashed: str, *, token_version: int | None = None
+        self, user_id: str, hashed: str | None, *, token_version: int | None = None
     ) -> User | None:
         """Set the password hash and end all sessions (USR-02, USR-03).
 
         USR-09  With `token_version`, only if the account still has that value: a change that was
-                authorised by the old password loses against a reset that came between.
+                authorised by the old password loses against a reset that came between. None drops
+                the password, and ends sessions like any other change of it.
         """
 
     async def invalidate_tokens(self, user_id: str) -> User | None:

@@ -10,18 +10,12 @@ from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from regstack.config.loader import explain, load_settings
+from regstack.config.oauth import OAuthConfig
+from regstack.config.section import Section
 
 MINIMUM_SECRET_LENGTH = 32
 """Characters of `jwt_secret`; an HS256 key has at least 256 bits (RFC 7518, section 3.2)."""
@@ -29,11 +23,7 @@ MINIMUM_SECRET_LENGTH = 32
 HashPreset = Literal["owasp", "owasp-46mib", "rfc9106-low", "insecure-test"]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class EmailConfig(_Section):
+class EmailConfig(Section):
     """Outgoing mail."""
 
     backend: Literal["console", "smtp", "ses"] = Field(
@@ -62,7 +52,7 @@ class EmailConfig(_Section):
     max_attempts: int = Field(5, ge=1, le=20, description="How often a mail is tried before it is given up.")
 
 
-class SmsConfig(_Section):
+class SmsConfig(Section):
     """Outgoing text messages."""
 
     backend: Literal["null", "sns", "twilio"] = Field(
@@ -73,22 +63,6 @@ class SmsConfig(_Section):
     twilio_account_sid: str | None = Field(None, description="Twilio account.")
     twilio_auth_token: SecretStr | None = Field(None, description="Twilio token.")
     log_bodies: bool = Field(False, description="Log whole messages, codes included. Development only.")
-
-
-class OAuthConfig(_Section):
-    """Sign-in with external providers."""
-
-    google_client_id: str | None = Field(None, description="Google client id.")
-    google_client_secret: SecretStr | None = Field(None, description="Google client secret.")
-    google_redirect_uri: str | None = Field(None, description="Callback URL, if not derived from `base_url`.")
-    auto_link_verified_emails: bool = Field(
-        False, description="Link to an account with the same address if both sides are verified."
-    )
-    enforce_mfa_on_oauth_signin: bool = Field(
-        False, description="Ask for the second factor after a social sign-in."
-    )
-    state_ttl_seconds: int = Field(300, gt=0, description="How long a sign-in at the provider may take.")
-    completion_ttl_seconds: int = Field(30, gt=0, description="How long the exchange id is good.")
 
 
 class RegStackConfig(BaseSettings):
@@ -316,6 +290,8 @@ class RegStackConfig(BaseSettings):
     def _consistent(self) -> Self:
         if self.quiet_registration and not self.require_verification:
             raise ValueError("quiet_registration needs require_verification = true")
+        if self.oauth.enforce_mfa_on_oauth_signin and not self.enable_sms_2fa:
+            raise ValueError("oauth.enforce_mfa_on_oauth_signin needs enable_sms_2fa = true")
         if self.email.backend == "smtp" and not self.email.smtp_host:
             raise ValueError('email.backend = "smtp" needs email.smtp_host')
         return self

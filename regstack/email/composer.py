@@ -113,6 +113,14 @@ class MailComposer:
         """Tell an owner that signing in asks for the password alone."""
         return self._compose("mfa_disabled", to, full_name)
 
+    def provider_linked(self, to: str, *, full_name: str | None, provider: str) -> MailMessage:
+        """Tell an owner of a new way into the account; templates see `provider`, its label."""
+        return self._compose("provider_linked", to, full_name, provider=one_line(provider, LONGEST_NAME))
+
+    def provider_unlinked(self, to: str, *, full_name: str | None, provider: str) -> MailMessage:
+        """Tell an owner that a way into the account is gone; templates see `provider`, its label."""
+        return self._compose("provider_unlinked", to, full_name, provider=one_line(provider, LONGEST_NAME))
+
     def email_change(
         self, to: str, *, full_name: str | None, token: str, expires_in: timedelta
     ) -> MailMessage:

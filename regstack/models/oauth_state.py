@@ -23,7 +23,8 @@ class OAuthState:
         expires_at: from this instant on the row is invisible.
         result_hash: SHA-256 (hex) of the exchange id, once the provider has answered.
         result_user_id: the account that signs in.
-        result_token_version: its `token_version` at that moment.
+        result_token_version: its `token_version` at that moment. A flow that links an account has
+            it from the start: the account's, when the link was asked for.
         was_new_account: the flow created the account.
     """
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from regstack.routers.account import account_router
 from regstack.routers.admin import admin_router
+from regstack.routers.oauth import oauth_router
 from regstack.routers.passwords import passwords_router
 from regstack.routers.registration import registration_router
 from regstack.routers.route import api_route
@@ -35,6 +36,8 @@ def api_router(services: Services, deps: Dependencies, config: RegStackConfig) -
         routers.append(second_factor_router(route, services.second_factor, services.phone, deps))
     if config.enable_admin_router:
         routers.append(admin_router(route, services.administration, services.registration, deps))
+    if services.oauth is not None:
+        routers.append(oauth_router(route, services.oauth, deps, config))
     router = APIRouter()
     for each in routers:
         router.include_router(each)

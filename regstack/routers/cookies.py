@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound="Response")
 
+OAUTH_COOKIE = "oauth"
+"""Purpose of the cookie by which a browser that comes back from a provider is known again.
+
+It holds one random value, which all runs of the browser share, so that two tabs do not end each
+other; every start renews it, and it is left to expire, for the same reason. By itself it opens
+nothing: it counts only together with a state or an exchange id, each of which is good once.
+"""
+
 
 def is_served_by_https(config: RegStackConfig) -> bool:
     """Whether browsers reach this application over TLS."""

@@ -28,6 +28,7 @@ STATUS: dict[type[errors.RegStackError], int] = {
     errors.ChallengeOver: 400,
     errors.NotSuperuser: 403,
     errors.InvalidOneTimeToken: 400,
+    errors.UnknownExchange: 404,
     errors.AlreadyVerified: 400,
     errors.RegistrationClosed: 403,
     errors.TooManyAttempts: 429,
@@ -35,6 +36,11 @@ STATUS: dict[type[errors.RegStackError], int] = {
     errors.UserNotFoundError: 404,
     errors.Conflict: 409,
     errors.BackendError: 503,
+    errors.OAuthError: 400,
+    errors.OAuthUnavailable: 503,
+    errors.UnknownProvider: 404,
+    errors.NotLinked: 404,
+    errors.LastSignInMethod: 400,
 }
 """Status of an error; one that is not named has that of its nearest base."""
 
@@ -60,8 +66,9 @@ def to_http(error: errors.RegStackError) -> HTTPException:
     elif isinstance(error, errors.TooManyAttempts | errors.Overloaded):
         headers["Retry-After"] = str(_whole_seconds(error.retry_after))
     elif status == 503:
-        logger.warning("storage failed: %s: %s", type(error).__name__, error)
-        detail = "the service is unavailable for the moment; try again"
+        if isinstance(error, errors.BackendError):
+            logger.warning("storage failed: %s: %s", type(error).__name__, error)
+            detail = "the service is unavailable for the moment; try again"
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return HTTPException(status, detail, headers or None)
 

@@ -9,9 +9,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict  # noqa: TC002 - pydantic's own name
 
 from regstack.auth.password_policy import MAXIMUM_LENGTH, MINIMUM_LENGTH
+from regstack.models.oauth_identity import OAuthIdentity  # noqa: TC001 - used by `of` at run time
 from regstack.models.text import check_text
 from regstack.models.user import User  # noqa: TC001 - used by `of` at run time
-from regstack.services.second_factor import MfaChallenge  # noqa: TC001 - used by `of` at run time
+from regstack.services.oauth_exchange import SignIn  # noqa: TC001 - used by `of` at run time
+from regstack.services.second_factor import MfaChallenge
 from regstack.services.sessions import AccessToken  # noqa: TC001 - used by `of` at run time
 from regstack.services.texted_codes import SentCode  # noqa: TC001 - used by `of` at run time
 
@@ -40,6 +42,7 @@ NewPassword = Annotated[
     _CHECKED,
 ]
 FullName = Annotated[str, Field(max_length=200, examples=["Alice Example"]), _CHECKED]
+ProviderName = Annotated[str, Field(min_length=1, max_length=64, examples=["google"]), _CHECKED]
 MailedToken = Annotated[
     str,
     Field(
@@ -173,6 +176,12 @@ class ResetPasswordBody(Body):
     new_password: NewPassword
 
 
+class ExchangeBody(Body):
+    """The id that a finished sign-in came back with."""
+
+    id: MailedToken
+
+
 class AdminUserBody(Body):
     """What administrators may change of an account."""
 
@@ -271,6 +280,59 @@ class Accepted(BaseModel):
     status: Literal["accepted"] = "accepted"
 
 
+class LinkedProvider(BaseModel):
+    """A provider that opens the account."""
+
+    provider: str
+    email: Annotated[str | None, Field(description="As the provider had it at linking; decides nothing.")]
+    linked_at: datetime
+    last_used_at: datetime | None
+
+    @classmethod
+    def of(cls, identity: OAuthIdentity) -> Self:
+        """Show what of an identity is its owner's to see."""
+        return cls(**{name: getattr(identity, name) for name in cls.model_fields})
+
+
+class ProvidersAnswer(BaseModel):
+    """The external providers."""
+
+    available: Annotated[list[str], Field(examples=[["google"]])]
+    labels: Annotated[dict[str, str], Field(description="By name.", examples=[{"google": "Google"}])]
+    linked: Annotated[list[LinkedProvider], Field(description="Oldest first; empty if not signed in.")]
+
+
+class LinkStartAnswer(BaseModel):
+    """Where to send the browser."""
+
+    authorization_url: str
+
+
+class ExchangeAnswer(BaseModel):
+    """A finished sign-in, or one that waits for the second factor."""
+
+    access_token: str | None
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105 - the name of a scheme
+    expires_in: Annotated[int, Field(description="Seconds; of whichever token is there.")]
+    redirect_to: Annotated[str | None, Field(description="A path of this site.")]
+    was_new_account: bool
+    mfa_required: bool
+    mfa_pending_token: str | None
+
+    @classmethod
+    def of(cls, sign_in: SignIn) -> Self:
+        """Show a sign-in to whom it belongs."""
+        outcome = sign_in.outcome
+        return cls(
+            access_token=None if isinstance(outcome, MfaChallenge) else outcome.text,
+            expires_in=outcome.expires_in,
+            redirect_to=sign_in.redirect_to,
+            was_new_account=sign_in.was_new_account,
+            mfa_required=isinstance(outcome, MfaChallenge),
+            mfa_pending_token=outcome.token if isinstance(outcome, MfaChallenge) else None,
+        )
+
+
 class StatsAnswer(BaseModel):
     """How many there are of what."""
 
@@ -319,6 +381,7 @@ _PROBLEMS = {
     404: "Not found",
     409: "Taken, or refused by a rule",
     413: "Body too large",
+    415: "Not what a form sends",
     422: "Not of the right form, or a value that is refused",
     429: "Too many attempts; see `Retry-After`",
     503: "Unavailable for the moment; see `Retry-After`",

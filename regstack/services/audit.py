@@ -33,6 +33,12 @@ ACTIONS: Final[dict[str, str]] = {
     "logout": "a session was ended",
     "mfa_disable": "an owner removed the phone",
     "mfa_enable": "a phone became the second factor; `reason` of a failure: `wrong`, `over`",
+    "oauth_claim": "an account with an unconfirmed address was handed to the owner of the address; "
+    "everything that opened it before is gone",
+    "oauth_link": "an external provider was linked; `provider`, and `reason` of a failure",
+    "oauth_login": "a sign-in with an external provider; `provider`, and `reason` of a failure: the word "
+    "that the person is shown",
+    "oauth_unlink": "an external provider was unlinked; `provider`",
     "password_change": "an owner changed the password",
     "password_reset": "a password was set with a mailed link",
     "password_reset_request": "a reset link was asked for, whether or not there is such an account",

@@ -73,6 +73,24 @@ class Notices:
             kind="mfa_disabled",
         )
 
+    def provider_linked(self, user: User, provider: str) -> None:
+        """Tell the owner that an external provider opens the account now; by the provider's label."""
+        self._mailer.post(
+            lambda: self._composer.provider_linked(
+                to=user.email, full_name=user.full_name, provider=provider
+            ),
+            kind="provider_linked",
+        )
+
+    def provider_unlinked(self, user: User, provider: str) -> None:
+        """Tell the owner that an external provider does not open the account any more."""
+        self._mailer.post(
+            lambda: self._composer.provider_unlinked(
+                to=user.email, full_name=user.full_name, provider=provider
+            ),
+            kind="provider_unlinked",
+        )
+
     def email_change(self, user: User, new_address: str, token: str, expires_in: timedelta) -> None:
         """Ask the new address to confirm the change."""
         self._mailer.post(

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from regstack.services.administration import Administration
     from regstack.services.email_change import EmailChange
     from regstack.services.login import Login
+    from regstack.services.oauth import OAuth
     from regstack.services.passwords import Passwords
     from regstack.services.phone import Phone
     from regstack.services.registration import Registration
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Every use case, made once by `regstack.app.RegStack`; None for what is switched off."""
+    """Every use case, made once by `regstack.app.RegStack`; one that is switched off is None."""
 
     registration: Registration
     login: Login
@@ -30,3 +31,4 @@ class Services:
     email_change: EmailChange
     accounts: Accounts
     administration: Administration
+    oauth: OAuth | None

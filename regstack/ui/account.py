@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from fastapi import HTTPException, Request, Response
 
 from regstack.errors import InvalidToken
-from regstack.routers.schemas import UserAnswer
+from regstack.routers.entries import read_entries
+from regstack.routers.schemas import LinkedProvider, UserAnswer
 from regstack.services.second_factor import Delivery
-from regstack.ui.forms import CONFIRM_EMAIL_CHANGE, DELETE, EMAIL, NAME, PASSWORD, read_entries
+from regstack.ui.forms import CONFIRM_EMAIL_CHANGE, DELETE, EMAIL, NAME, PASSWORD
 from regstack.ui.links import mailed_token
+from regstack.ui.oauth import oauth_pages
 from regstack.ui.second_factor import second_factor_pages
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from regstack.models.user import User
     from regstack.routers.schemas import Body, ChangeEmailBody, ChangePasswordBody, TokenBody
     from regstack.services.services import Services
+    from regstack.services.sessions import Session
     from regstack.ui.forms import DeleteForm, Form, ProfileForm
     from regstack.ui.site import Site
 
@@ -30,22 +33,25 @@ if TYPE_CHECKING:
 def account_pages(router: APIRouter, site: Site, services: Services, *, deletion: bool) -> None:
     """Add `/me`, its forms, and `/confirm-email-change`; without `deletion` no form deletes."""
 
-    async def signed_in(request: Request) -> User:
+    async def session_of(request: Request) -> Session:
         token = site.cookie.read(request)
         if token is None:
             raise InvalidToken
-        return (await services.sessions.recognise(token)).user
+        return await services.sessions.recognise(token)
+
+    async def signed_in(request: Request) -> User:
+        return (await session_of(request)).user
 
     async def submit(
         request: Request, form: Form[B], act: Callable[[User, B], Awaitable[Response]]
     ) -> Response:
         entries, user = await read_entries(request), await signed_in(request)
-        shown = _shown(user, request, site)
+        shown = await _shown(user, services, request, site)
         return await site.submit(request, form, entries, lambda body: act(user, body), **shown)
 
     @router.get("/me")
     async def show(request: Request) -> Response:
-        return site.show(request, "me", **_shown(await signed_in(request), request, site))
+        return site.show(request, "me", **await _shown(await signed_in(request), services, request, site))
 
     @router.get("/me/{form}")
     async def show_form() -> Response:
@@ -76,6 +82,8 @@ def account_pages(router: APIRouter, site: Site, services: Services, *, deletion
 
         return await submit(request, EMAIL, act)
 
+    if services.oauth is not None:
+        oauth_pages(router, site, services.oauth, session_of, submit)
     if services.phone is not None:
         second_factor_pages(router, site, services.phone, submit)
 
@@ -104,11 +112,13 @@ def account_pages(router: APIRouter, site: Site, services: Services, *, deletion
         return await site.submit(request, CONFIRM_EMAIL_CHANGE, await read_entries(request), act)
 
 
-def _shown(user: User, request: Request, site: Site) -> dict[str, Any]:
-    """What the template may know: of an account its public part, and what is under way."""
+async def _shown(user: User, services: Services, request: Request, site: Site) -> dict[str, Any]:
+    """What the template may know: of an account its public part, and what it is entered by."""
+    linked = await services.oauth.accounts.linked(user) if services.oauth is not None else []
     return {
         "user": UserAnswer.of(user),
         "has_password": user.hashed_password is not None,
+        "linked": [LinkedProvider.of(identity) for identity in linked],
         "phone_hint": Delivery.to_phone(user.phone_number).hint if user.phone_number else None,
         "awaits_phone_code": site.phone_cookie.read(request) is not None,
     }

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
-from urllib.parse import parse_qsl
 
-from fastapi import HTTPException
 from pydantic import BeforeValidator
 
 from regstack.errors import (
     EmailNotVerified,
     InvalidEmail,
     InvalidPhoneNumber,
-    InvalidText,
     PasswordRejected,
     RegStackError,
     UserAlreadyExistsError,
     WrongCode,
     WrongPassword,
 )
-from regstack.models.text import check_text
 from regstack.routers.schemas import (
     Body,
     ChangeEmailBody,
@@ -33,6 +29,7 @@ from regstack.routers.schemas import (
     LoginBody,
     PhoneStartBody,
     ProfileBody,
+    ProviderName,
     RegisterBody,
     ResetPasswordBody,
     TokenBody,
@@ -43,12 +40,10 @@ from regstack.ui.messages import explain_field
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fastapi import Request
     from pydantic import ValidationError
 
 B = TypeVar("B", bound=Body)
 
-MAX_FIELDS = 20
 SHOWN_AGAIN = frozenset({"email", "new_email", "full_name", "phone_number"})
 """Fields whose entries a page repeats after an error; of all others nothing comes back."""
 
@@ -113,6 +108,12 @@ class PhoneConfirmForm(Body):
     """The code that confirms a phone."""
 
     code: GivenCode
+
+
+class ProviderForm(Body):
+    """An external provider."""
+
+    provider: ProviderName
 
 
 class DeleteForm(CurrentPasswordBody):
@@ -194,6 +195,8 @@ CONFIRM_EMAIL_CHANGE = Form("confirm-email-change", "confirm-email-change", Toke
 NAME = Form("name", "me", ProfileForm)
 PASSWORD = Form("password", "me", ChangePasswordBody)
 EMAIL = Form("email", "me", ChangeEmailBody)
+CONNECT = Form("connect", "me", ProviderForm)
+DISCONNECT = Form("disconnect", "me", ProviderForm)
 PHONE = Form("phone", "me", PhoneStartBody)
 PHONE_CONFIRM = Form("phone-confirm", "me", PhoneConfirmForm)
 PHONE_REMOVE = Form("phone-remove", "me", CurrentPasswordBody)
@@ -201,35 +204,8 @@ DELETE = Form("delete", "me", DeleteForm)
 
 FORMS: tuple[Form[Any], ...] = (
     *(REGISTER, VERIFY, RESEND, LOGIN, MFA_CONFIRM, FORGOT, RESET, CONFIRM_EMAIL_CHANGE),
-    *(NAME, PASSWORD, EMAIL, PHONE, PHONE_CONFIRM, PHONE_REMOVE, DELETE),
+    *(NAME, PASSWORD, EMAIL, CONNECT, DISCONNECT, PHONE, PHONE_CONFIRM, PHONE_REMOVE, DELETE),
 )
-
-
-async def read_entries(request: Request) -> dict[str, str]:
-    """Read the fields that a browser posted (WHATWG URL, section 5.1).
-
-    The route bounds the bytes; the fields are bounded here.
-
-    Raises:
-        HTTPException: 415 for another type of body; 400 for one that is not UTF-8, has too many
-            fields, or the same one twice.
-    """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/x-www-form-urlencoded":
-        raise HTTPException(415, "this page takes what its own form sends, and nothing else")
-    try:
-        pairs = parse_qsl(
-            (await request.body()).decode(),
-            keep_blank_values=True,
-            errors="strict",
-            max_num_fields=MAX_FIELDS,
-        )
-        entries = {name: check_text(value) for name, value in pairs}
-    except (ValueError, InvalidText):
-        raise HTTPException(400, "this form could not be read") from None
-    if len(entries) != len(pairs):
-        raise HTTPException(400, "this form could not be read")
-    return entries
 
 
 def problems_in(error: ValidationError) -> dict[str, str]:

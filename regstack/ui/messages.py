@@ -44,9 +44,27 @@ NOTICES: dict[str, dict[str, str]] = {
         "phone-over": "This code cannot be used any more. Give the number again, and we send a new one.",
         "phone": "From now on, signing in takes your password and a code from your phone.",
         "phone-removed": "Your phone is removed. Signing in takes your password alone.",
+        "connected": "Connected. You can sign in with it from now on.",
+        "disconnected": "Disconnected. It does not sign you in any more.",
     },
 }
 """By page and by what was done, as it stands in the query after a redirect."""
+
+OAUTH_ERRORS: dict[str, str] = {
+    "access_denied": "You were not signed in there, so nothing happened here.",
+    "account_disabled": "This account is disabled.",
+    "already_linked": "That account, or another one of the same provider, is connected already.",
+    "email_in_use": "There is an account with this email address already. Sign in as you did before; "
+    "then you can connect the two on the page of your account.",
+    "email_unverified": "Your email address is not confirmed. Confirm it with the provider, or sign in "
+    "another way.",
+    "expired": "That took too long, was done already, or was begun in another browser. Begin again.",
+    "provider_unavailable": "The provider cannot be reached at the moment. Try again, or sign in another "
+    "way.",
+    "registration_closed": "There is no account for you here, and new ones are not made.",
+    "sign_in_failed": "Signing in with this provider did not work. Try again, or sign in another way.",
+}
+"""What a provider's answer came to, by the words of `regstack.services.oauth_flow.ERROR_WORDS`."""
 
 
 def explain(error: RegStackError, answer: HTTPException) -> str:

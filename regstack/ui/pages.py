@@ -35,7 +35,8 @@ def ui_router(
     Raises:
         ConfigurationError: a URL among the settings cannot be used on the pages.
     """
-    site = Site(config, config.extra_template_dirs if template_dirs is None else template_dirs)
+    labels = services.oauth.labels if services.oauth is not None else {}
+    site = Site(config, config.extra_template_dirs if template_dirs is None else template_dirs, labels)
     router = APIRouter(route_class=page_route(site, config), include_in_schema=False)
     registration_pages(router, site, services, config)
     sessions_pages(router, site, services)

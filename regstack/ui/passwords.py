@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from fastapi import HTTPException, Request, Response
 
-from regstack.ui.forms import FORGOT, RESET, read_entries
+from regstack.routers.entries import read_entries
+from regstack.ui.forms import FORGOT, RESET
 from regstack.ui.links import mailed_token
 
 if TYPE_CHECKING:

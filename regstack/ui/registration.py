@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from fastapi import Request, Response  # noqa: TC002 - FastAPI reads the annotations
 
 from regstack.errors import RegistrationClosed, RegStackError
-from regstack.ui.forms import REGISTER, RESEND, VERIFY, read_entries
+from regstack.routers.entries import read_entries
+from regstack.ui.forms import REGISTER, RESEND, VERIFY
 from regstack.ui.links import mailed_token
 
 if TYPE_CHECKING:

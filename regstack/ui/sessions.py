@@ -7,47 +7,31 @@ from typing import TYPE_CHECKING
 from fastapi import Request, Response  # noqa: TC002 - FastAPI reads the annotations
 
 from regstack.auth.redirects import local_path
-from regstack.errors import ChallengeOver, InvalidToken
-from regstack.services.second_factor import MfaChallenge
-from regstack.ui.forms import LOGIN, MFA_CONFIRM, read_entries
+from regstack.errors import AuthenticationError, UnknownExchange
+from regstack.routers.entries import read_entries
+from regstack.services.oauth_flow import word_for
+from regstack.ui.door import Door
+from regstack.ui.forms import LOGIN
+from regstack.ui.second_factor import code_pages
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
     from regstack.services.services import Services
-    from regstack.services.sessions import AccessToken, Session
-    from regstack.ui.forms import LoginForm, MfaConfirmForm
+    from regstack.ui.forms import LoginForm
     from regstack.ui.site import Site
 
 
 def sessions_pages(router: APIRouter, site: Site, services: Services) -> None:
-    """Add `/login`, `/mfa-confirm` and `/logout`."""
-    sessions, second_factor = services.sessions, services.second_factor
-
-    async def find_session(request: Request) -> Session | None:
-        token = site.cookie.read(request)
-        try:
-            return await sessions.recognise(token) if token is not None else None
-        except InvalidToken:
-            return None
-
-    async def let_in(request: Request, token: AccessToken, path: str | None) -> Response:
-        # A browser holds one session; the one it had must not live on unseen (ASVS 5.0, V7.2.4).
-        if earlier := await find_session(request):
-            await sessions.end(earlier)
-        return forget_unfinished(request, site.welcome(token, path=path))
-
-    def forget_unfinished(request: Request, response: Response) -> Response:
-        for cookie in (site.sign_in_cookie, site.phone_cookie):
-            if cookie.read(request) is not None:
-                cookie.drop(response)
-        return response
+    """Add `/login`, `/mfa-confirm`, `/logout` and, with social sign-in, `/oauth-complete`."""
+    door = Door(site, services.sessions)
 
     @router.get("/login")
     async def show_login(request: Request) -> Response:
         wanted = request.query_params.get("next")
         # A host that sends somebody here who is signed in already wants another account.
-        if wanted is None and "done" not in request.query_params and await find_session(request):
+        is_plain = not {"next", "done", "error"} & request.query_params.keys()
+        if is_plain and await door.find_session(request):
             return site.go("me")
         return site.show(request, "login", next=local_path(wanted) or "")
 
@@ -58,41 +42,34 @@ def sessions_pages(router: APIRouter, site: Site, services: Services) -> None:
 
         async def act(body: LoginForm) -> Response:
             outcome = await services.login.log_in(body.email, body.password)
-            if isinstance(outcome, MfaChallenge):
-                return site.welcome(outcome, path=path)
-            return await let_in(request, outcome, path)
+            return await door.let_in(request, outcome, path)
 
         return await site.submit(request, LOGIN, entries, act, next=path or "")
 
-    if second_factor is not None:
+    if services.second_factor is not None:
+        code_pages(router, site, services.second_factor, door)
 
-        @router.get("/mfa-confirm")
-        async def show_confirmation(request: Request) -> Response:
-            path = local_path(request.query_params.get("next"))
+    if services.oauth is not None:
+        exchange = services.oauth.exchange
+
+        # A GET signs in, which elsewhere it must not: here the browser comes straight from the
+        # provider, through redirects that cannot post. It takes two things that no link can bring
+        # along: the cookie of this very browser, so that nobody is signed in by somebody else's
+        # link (login CSRF), and an id that is good once, for seconds. A scanner or a prefetcher
+        # elsewhere has no cookie; the browser's own prefetch would do what the person asked for.
+        @router.get("/oauth-complete")
+        async def complete(request: Request) -> Response:
+            given, browser = request.query_params.getlist("id"), site.oauth_cookie.read(request)
             try:
-                delivery = await second_factor.delivery(site.sign_in_cookie.read(request) or "")
-            except ChallengeOver:
-                return start_again(path)
-            return site.show(request, "mfa-confirm", next=path or "", delivery=delivery)
-
-        @router.post("/mfa-confirm")
-        async def confirm(request: Request) -> Response:
-            entries, pending = await read_entries(request), site.sign_in_cookie.read(request) or ""
-            path = local_path(entries.get("next"))
-
-            async def act(body: MfaConfirmForm) -> Response:
-                return await let_in(request, await second_factor.confirm(pending, body.code), path)
-
-            try:
-                delivery = await second_factor.delivery(pending)
-                return await site.submit(
-                    request, MFA_CONFIRM, entries, act, next=path or "", delivery=delivery
-                )
-            except ChallengeOver:
-                return start_again(path)
-
-    def start_again(path: str | None) -> Response:
-        return site.sign_in_cookie.drop(site.go("login", done="code-over", next=path or ""))
+                sign_in = await exchange.redeem(given[0] if len(given) == 1 else "", browser=browser)
+            except UnknownExchange:
+                # Loaded again, most likely: who is signed in by now is where they wanted to be.
+                if await door.find_session(request):
+                    return site.go("me")
+                return site.go("login", error="expired")
+            except AuthenticationError as error:
+                return site.go("login", error=word_for(error) or "")
+            return await door.let_in(request, sign_in.outcome, sign_in.redirect_to)
 
     @router.get("/logout")
     async def show_logout() -> Response:
@@ -100,6 +77,4 @@ def sessions_pages(router: APIRouter, site: Site, services: Services) -> None:
 
     @router.post("/logout")
     async def log_out(request: Request) -> Response:
-        if session := await find_session(request):
-            await sessions.end(session)
-        return forget_unfinished(request, site.cookie.drop(site.go("login", done="signed-out")))
+        return await door.let_out(request)

@@ -12,14 +12,14 @@ from pydantic import ValidationError
 
 from regstack.auth.password_policy import MINIMUM_LENGTH
 from regstack.errors import ChallengeOver, InvalidOneTimeToken, InvalidToken, RegStackError
-from regstack.routers.cookies import InstanceCookie
+from regstack.routers.cookies import OAUTH_COOKIE, InstanceCookie
 from regstack.routers.errors import to_http
 from regstack.services.second_factor import MfaChallenge
 from regstack.ui.assets import STYLESHEET, stylesheet_version
 from regstack.ui.cookie import SessionCookie
 from regstack.ui.forms import ERROR_WORDS, FORMS, FormState, problems_in
 from regstack.ui.headers import page_headers
-from regstack.ui.messages import NOTICES, explain
+from regstack.ui.messages import NOTICES, OAUTH_ERRORS, explain
 from regstack.ui.origin import OwnOrigin
 
 if TYPE_CHECKING:
@@ -45,20 +45,25 @@ class Site:
         config: the settings.
         folders: folders of the host's templates, best first; may grow later. A file
             `pages/login.html` in one of them replaces the shipped one.
+        providers: external providers that people can sign in with, and what buttons call them.
 
     Raises:
         ConfigurationError: `theme_css_url` or `brand_logo_url` is not a plain URL or path.
     """
 
-    def __init__(self, config: RegStackConfig, folders: Sequence[Path]) -> None:
+    def __init__(
+        self, config: RegStackConfig, folders: Sequence[Path], providers: Mapping[str, str] | None = None
+    ) -> None:
         self.cookie = SessionCookie(config)
         # What is half finished is kept apart from the session, and never in an address.
         self.sign_in_cookie = InstanceCookie(config, "mfa")
         self.phone_cookie = InstanceCookie(config, "phone")
+        self.oauth_cookie = InstanceCookie(config, OAUTH_COOKIE)
         self.own_origin = OwnOrigin(config)
         self.headers = page_headers(config)
         self._base_path = urlsplit(config.base_url).path
         self._prefix = self._base_path + config.ui_prefix
+        self._api_prefix = self._base_path + config.api_prefix
         self._templates = Environment(
             loader=_Folders(folders),
             autoescape=True,
@@ -70,6 +75,8 @@ class Site:
         stylesheet = f"{STYLESHEET}?v={stylesheet_version()}"
         self._templates.globals |= {
             "url": self.url,
+            "start_url": self.start_url,
+            "providers": providers or {},
             "home_url": self._base_path + "/",
             "stylesheet_url": f"{self._base_path}{config.static_prefix}/{stylesheet}",
             "theme_css_url": config.theme_css_url,
@@ -86,6 +93,11 @@ class Site:
     def url(self, page: str, **query: str) -> str:
         """Give the address of a page on this site; like mailed links it begins as `base_url` does."""
         return f"{self._prefix}/{page}" + (f"?{urlencode(query)}" if query else "")
+
+    def start_url(self, provider: str, redirect_to: str = "") -> str:
+        """Give the address, among the JSON routes, that leads to a provider."""
+        query = f"?{urlencode({'redirect_to': redirect_to})}" if redirect_to else ""
+        return f"{self._api_prefix}/oauth/{provider}/start{query}"
 
     def show(
         self,
@@ -120,9 +132,15 @@ class Site:
             failed=failed,
             token=token,
             notice=None if failed else NOTICES.get(page, {}).get(done),
+            refusal=None if failed else self._refusal(request, page),
             **context,
         )
         return HTMLResponse(html, status, headers)
+
+    def _refusal(self, request: Request, page: str) -> str | None:
+        """What a provider's answer came to, by the word that the callback put into the address."""
+        word = request.query_params.get("error", "") if page in {"login", "me"} else ""
+        return OAUTH_ERRORS.get(word)
 
     def go(self, page: str, **query: str) -> RedirectResponse:
         """Send the browser to a page, by GET, after something was done there or elsewhere.

@@ -28,6 +28,7 @@ from fastapi.responses import HTMLResponse
 
 from regstack import RegStack, RegStackConfig
 from regstack.sms.null import NullSmsService
+from tests.social import FakeProvider, person
 
 INSTALL = "apt-get install -y --no-install-recommends chromium chromium-driver"
 DEADLINE = 60.0
@@ -93,6 +94,9 @@ class Chromium:
 
     def cookies(self) -> list[dict[str, Any]]:
         return list(self._call("GET", "cookie"))
+
+    def forget(self, cookie: str) -> None:
+        self._call("DELETE", f"cookie/{cookie}")
 
     def screenshot(self, path: Path) -> None:
         path.write_bytes(base64.b64decode(self._call("GET", "screenshot")))
@@ -161,12 +165,15 @@ class Server:
 
     Args:
         host: the name by which the browser reaches it.
+        provider_host: the name by which it reaches an external provider, if there is to be one.
         settings: what the configuration is to have besides.
     """
 
-    def __init__(self, host: str, **settings: Any) -> None:
+    def __init__(self, host: str, provider_host: str | None = None, **settings: Any) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
-        self.base_url = f"http://{host}:{self._socket.getsockname()[1]}"
+        port = self._socket.getsockname()[1]
+        self.base_url = f"http://{host}:{port}"
+        self.provider = FakeProvider(origin=f"http://{provider_host}:{port}") if provider_host else None
         self.outbox, self.texts = Outbox(), NullSmsService()
         defaults = {
             "app_name": "Example",
@@ -175,14 +182,21 @@ class Server:
             "jwt_secret": "a root secret that only the tests know " * 2,
             "password_hash_preset": "insecure-test",
             "enable_ui_router": True,
+            "enable_oauth": provider_host is not None,
         }
         config = RegStackConfig(**(defaults | settings))
-        self.rs = RegStack(config, email_service=self.outbox, sms_service=self.texts)
+        providers = {"acme": self.provider} if self.provider else None
+        self.rs = RegStack(
+            config, email_service=self.outbox, sms_service=self.texts, oauth_providers=providers
+        )
         self._ready = threading.Event()
         app = FastAPI(lifespan=self._lifespan)
         app.include_router(self.rs.ui_router, prefix=config.ui_prefix)
         app.mount(config.static_prefix, self.rs.static_files)
         app.get("/attack")(self._attack)
+        if self.provider is not None:
+            app.include_router(self.rs.router, prefix=config.api_prefix)
+            app.get("/authorize")(self._authorize)
         self._uvicorn = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
         self._thread = threading.Thread(target=lambda: self._uvicorn.run([self._socket]))
 
@@ -199,6 +213,16 @@ class Server:
         return HTMLResponse(
             f'<form method="post" action="{action}"><input name="email" value="mallory@example.com">'
             '<input name="password" value="correct horse battery"><button>Win a prize</button></form>'
+        )
+
+    async def _authorize(self, state: str, redirect_uri: str) -> HTMLResponse:
+        """What an external provider shows: it answers by a redirect or, as Apple does, by a form."""
+        assert self.provider is not None
+        code = self.provider.code(state, person())
+        return HTMLResponse(
+            f'<a id="by-redirect" href="{redirect_uri}?state={state}&code={code}">Allow</a>'
+            f'<form method="post" action="{redirect_uri}"><input type="hidden" name="state" value="{state}">'
+            f'<input type="hidden" name="code" value="{code}"><button id="by-form">Allow</button></form>'
         )
 
     def link(self, to: str) -> str:

@@ -64,7 +64,7 @@ class ShowsParameters(Mutant):
 
 class SameVersion(Users):
     async def set_password(
-        self, user_id: str, hashed: str, *, token_version: int | None = None
+        self, user_id: str, hashed: str | None, *, token_version: int | None = None
     ) -> User | None:
         user = self._store.users.get(user_id)
         changed = await super().set_password(user_id, hashed, token_version=token_version)
@@ -78,9 +78,23 @@ class RaisesNoVersion(Mutant):
     repositories: ClassVar = {"users": SameVersion}
 
 
+class KeepingPasswords(Users):
+    async def set_password(
+        self, user_id: str, hashed: str | None, *, token_version: int | None = None
+    ) -> User | None:
+        user = self._store.users.get(user_id)
+        kept = hashed or (user.hashed_password if user is not None else None)
+        return await super().set_password(user_id, kept, token_version=token_version)
+
+
+class TakesNoneForNoChange(Mutant):
+    clauses = ("USR-09",)
+    repositories: ClassVar = {"users": KeepingPasswords}
+
+
 class ZeroIsNoGuard(Users):
     async def set_password(
-        self, user_id: str, hashed: str, *, token_version: int | None = None
+        self, user_id: str, hashed: str | None, *, token_version: int | None = None
     ) -> User | None:
         return await super().set_password(user_id, hashed, token_version=token_version or None)
 

@@ -27,7 +27,7 @@ class UserCredentials(UserDocuments):
         )
 
     async def set_password(
-        self, user_id: str, hashed: str, *, token_version: int | None = None
+        self, user_id: str, hashed: str | None, *, token_version: int | None = None
     ) -> User | None:
         update = end_of_sessions(self._clock.now(), hashed_password=hashed)
         return await self._changed(this_user(user_id, token_version), update)

@@ -76,7 +76,7 @@ class UserCredentials(UserRows):
         return await self._db.execute(self._rehash, user=user_id, old=old_hash, hashed=new_hash) > 0
 
     async def set_password(
-        self, user_id: str, hashed: str, *, token_version: int | None = None
+        self, user_id: str, hashed: str | None, *, token_version: int | None = None
     ) -> User | None:
         return await self._changed(self._set_password, user=user_id, hashed=hashed, version=token_version)
 

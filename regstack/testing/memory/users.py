@@ -124,7 +124,7 @@ class MemoryUsers:
         return self._change_by_id(user_id, is_mfa_enabled=enabled)
 
     async def set_password(
-        self, user_id: str, hashed: str, *, token_version: int | None = None
+        self, user_id: str, hashed: str | None, *, token_version: int | None = None
     ) -> User | None:
         user = self._at_version(user_id, token_version)
         if user is None:

@@ -36,10 +36,10 @@ class CredentialRules(Rules):
         new = self.names.hash("password")
         self.call("users.rehash_password", user, old_hash=old or "another hash", new_hash=new)
 
-    @rule(user=USERS, guard=GUARDS)
-    def users_set_password(self, user: str, guard: str) -> None:
-        version = self.version(user, guard)
-        self.call("users.set_password", user, self.names.hash("password"), token_version=version)
+    @rule(user=USERS, guard=GUARDS, dropped=st.booleans())
+    def users_set_password(self, user: str, guard: str, dropped: bool) -> None:
+        hashed = None if dropped else self.names.hash("password")
+        self.call("users.set_password", user, hashed, token_version=self.version(user, guard))
 
     @rule(user=USERS)
     def users_invalidate_tokens(self, user: str) -> None:

@@ -169,7 +169,8 @@ async def test_a_flow_is_found_as_it_was_stored_and_its_state_is_taken_once(
     backend: Backend, make: Builder, expect: Expectation
 ) -> None:
     user = await backend.users.create(make.user())
-    linking, signing_in = make.state(linking_user_id=user.id), make.state(redirect_to=None)
+    linking = make.state(linking_user_id=user.id, result_token_version=7)
+    signing_in = make.state(redirect_to=None)
     for state in (linking, signing_in):
         expect(await backend.oauth_states.create(state), True, did="stored a flow")
         expect(await backend.oauth_states.find(state.state_hash), state, did="looked for it")

@@ -233,6 +233,10 @@ ENDINGS: dict[str, tuple[Callable[[str], Call], dict[str, Any]]] = {
         lambda key: call("users.set_password", key, "changed", token_version=3),
         {"hashed_password": "changed"},
     ),
+    "users.set_password to none": (
+        lambda key: call("users.set_password", key, None),
+        {"hashed_password": None},
+    ),
     "users.invalidate_tokens": (lambda key: call("users.invalidate_tokens", key), {}),
     "users.set_flags": (lambda key: call("users.set_flags", key, is_active=False), {"is_active": False}),
     "users.set_flags with others": (
@@ -316,6 +320,37 @@ async def test_a_guarded_change_needs_the_version_that_authorised_it(
         True,
         did="put_email_change guarded by the right version",
     )
+
+
+@clause("USR-09", "USR-02", "USR-03", "USR-10")
+async def test_a_password_can_be_dropped_and_set_again_by_a_reset_token(
+    backend: Backend, clock: FrozenClock, make: Builder, expect: Expectation
+) -> None:
+    user = await backend.users.create(make.user(token_version=3))
+    before, after = make.hash(), make.hash()
+    await backend.users.put_reset_token(user.id, before, clock.now() + HOUR)
+    stale = await backend.users.set_password(user.id, None, token_version=2)
+    expect(stale, None, did="dropped the password, guarded by an older version")
+    now = clock.now()
+    wanted = replace(
+        user, hashed_password=None, token_version=4, tokens_invalidated_after=now, updated_at=now
+    )
+    expect(
+        await backend.users.set_password(user.id, None, token_version=3),
+        wanted,
+        did="dropped the password",
+        cause="None is taken for `leave it as it is`, or sessions live on",
+    )
+    expect(await backend.users.get_by_id(user.id), wanted, did="read it afterwards")
+    expect(
+        await backend.users.reset_password(before, "stolen", now),
+        None,
+        did="used a reset token from before",
+        cause="the token is not dropped together with the password",
+    )
+    await backend.users.put_reset_token(user.id, after, clock.now() + HOUR)
+    came = await backend.users.reset_password(after, "set again", now)
+    expect(came and came.hashed_password, "set again", did="set a password by a token from afterwards")
 
 
 @clause("USR-09", "COM-08")

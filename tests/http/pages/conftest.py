@@ -189,7 +189,7 @@ async def make_browser() -> AsyncIterator[MakeBrowser]:
     """Start an application with the settings given and a browser in front of it."""
     async with AsyncExitStack() as stack:
 
-        async def make(**settings: Any) -> Browser:
+        async def make(*, oauth_providers: Any = None, **settings: Any) -> Browser:
             defaults = {
                 "database_url": "memory://",
                 "jwt_secret": "a root secret that only the tests know " * 2,
@@ -199,7 +199,8 @@ async def make_browser() -> AsyncIterator[MakeBrowser]:
             }
             clock, outbox = FrozenClock(datetime(2026, 3, 1, 12, tzinfo=UTC)), Outbox()
             config = RegStackConfig(**(defaults | settings))
-            rs = await stack.enter_async_context(RegStack(config, clock=clock, email_service=outbox))
+            made = RegStack(config, clock=clock, email_service=outbox, oauth_providers=oauth_providers)
+            rs = await stack.enter_async_context(made)
             app = FastAPI()
             app.include_router(rs.router, prefix=config.api_prefix)
             app.include_router(rs.ui_router, prefix=config.ui_prefix)

@@ -98,6 +98,8 @@ STATED: dict[type[BaseModel], dict[str, Any]] = {
         "enforce_mfa_on_oauth_signin": False,
         "state_ttl_seconds": 300,
         "completion_ttl_seconds": 30,
+        # Not in 0.9.
+        "providers": {},
     },
 }
 

@@ -20,11 +20,9 @@ if TYPE_CHECKING:
 TOKEN = "aZ09_-" * 7
 WITH_LINK = {"verification": "verify", "password_reset": "reset", "email_change": "confirm-email-change"}
 WITHOUT_LINK = [
-    "already_registered",
-    "password_changed",
-    "email_change_notice",
-    "mfa_enabled",
-    "mfa_disabled",
+    *("already_registered", "password_changed", "email_change_notice"),
+    *("provider_linked", "provider_unlinked"),
+    *("mfa_enabled", "mfa_disabled"),
 ]
 
 
@@ -40,6 +38,8 @@ def compose(composer: MailComposer, kind: str, full_name: str | None = "Alice") 
         arguments["new_address"] = "alice.new@example.org"
     if kind == "mfa_enabled":
         arguments["phone_hint"] = "…00"
+    if kind.startswith("provider_"):
+        arguments["provider"] = "Acme Login"
     message: MailMessage = getattr(composer, kind)("alice@example.com", **arguments)
     return message
 

@@ -74,7 +74,7 @@ class RedisUsers(Repository):
         return await self._set(user_id, "is_mfa_enabled", USERS.write(is_mfa_enabled=enabled))
 
     async def set_password(
-        self, user_id: str, hashed: str, *, token_version: int | None = None
+        self, user_id: str, hashed: str | None, *, token_version: int | None = None
     ) -> User | None:
         fields = USERS.write(hashed_password=hashed)
         return await self._set(user_id, "hashed_password", fields, version=token_version, ends=True)

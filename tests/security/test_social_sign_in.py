@@ -1,0 +1,618 @@
+"""Attacks on social sign-in (rows 2, 4, 5, 6, 7 and 13 of the list of attacks)."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from regstack.auth.one_time import hash_token
+from regstack.models.ids import new_id
+from regstack.models.oauth_identity import OAuthIdentity
+from tests.social import Browser, person, providers, query_of
+
+pytestmark = pytest.mark.anyio
+
+ALICE = "alice@example.com"
+PASSWORD = "correct horse battery"
+NEW = "another long password"
+EXPIRED = {"error": "expired"}
+
+
+@pytest.fixture
+async def world(make_world: Any) -> Any:
+    return await make_world(enable_oauth=True, oauth_providers=providers())
+
+
+def auto_linking(**settings: Any) -> dict[str, Any]:
+    return {
+        "enable_oauth": True,
+        "oauth_providers": providers(),
+        "oauth": {"auto_link_verified_emails": True},
+    } | settings
+
+
+async def identities(world: Any, email: str = ALICE) -> list[str]:
+    user = await world.rs.users.get_by_email(email)
+    return [identity.subject for identity in await world.rs.oauth_identities.list_for_user(user.id)]
+
+
+# The browser
+
+
+async def test_an_answer_is_taken_from_the_browser_that_began_and_from_no_other(world: Any) -> None:
+    """Login CSRF: the attacker's own answer, laid into somebody else's browser."""
+    attacker, victim = Browser(world), Browser(world)
+    params = attacker.provider("acme").consent(await attacker.start(), person("mallory"))
+    assert query_of(await victim.come_back(params)) == EXPIRED
+    await victim.start()
+    assert query_of(await victim.come_back(params)) == EXPIRED
+    assert attacker.provider("acme").identified == 0
+    assert await world.rs.users.count() == 0
+    assert "id" in query_of(await attacker.come_back(params))
+
+
+async def test_an_exchange_id_is_taken_from_the_browser_that_began_and_from_no_other(world: Any) -> None:
+    attacker, victim = Browser(world), Browser(world)
+    for begin in (False, True):
+        location = await attacker.visit(person("mallory"))
+        if begin:
+            await victim.start()
+        assert (await victim.exchange(location)).status_code == 404
+        # It leaked, so it is used up for the attacker as well.
+        assert (await attacker.exchange(location)).status_code == 404
+
+
+async def test_a_cookie_of_somebody_else_s_making_is_not_taken_over(world: Any) -> None:
+    browser = Browser(world)
+    await browser.start()
+    name = next(name for name, _ in browser.client.cookies.items())
+    for planted in ("", "x", "a" * 42, "a" * 44, "a" * 42 + "%", "ä" * 43):
+        browser.client.cookies.clear()
+        headers = {"Cookie": f"{name}={planted}".encode()}
+        answer = await browser.client.get(f"{browser.prefix}/acme/start", headers=headers)
+        assert answer.status_code == 302
+        kept = answer.headers["set-cookie"].partition("=")[2].partition(";")[0]
+        assert len(kept) == 43
+        assert kept != planted
+
+
+@pytest.mark.parametrize(
+    ("base_url", "prefix", "secure"),
+    [("http://app.example", "", False), ("https://app.example", "__Host-", True)],
+)
+async def test_the_cookie_is_as_narrow_as_it_can_be(
+    make_world: Any, base_url: str, prefix: str, secure: bool
+) -> None:
+    world = await make_world(enable_oauth=True, oauth_providers=providers(), base_url=base_url)
+    answer = await Browser(world).client.get("/api/auth/oauth/acme/start")
+    name, *attributes = answer.headers["set-cookie"].split("; ")
+    assert name.startswith(f"{prefix}regstack-oauth-account=")
+    wanted = {"httponly", "max-age=330", "path=/", "samesite=lax"} | ({"secure"} if secure else set())
+    assert {attribute.lower() for attribute in attributes} == wanted
+
+
+# Replay, and mixed-up answers
+
+
+async def test_a_state_is_good_for_one_answer_whatever_that_was(world: Any) -> None:
+    browser = Browser(world)
+    acme = browser.provider("acme")
+    url = await browser.start()
+    assert "id" in query_of(await browser.come_back(acme.consent(url, person())))
+    assert query_of(await browser.come_back(acme.consent(url, person("mallory")))) == EXPIRED
+    url = await browser.start()
+    refused = {"state": query_of(url)["state"], "error": "access_denied"}
+    assert query_of(await browser.come_back(refused)) == {"error": "access_denied"}
+    assert query_of(await browser.come_back(acme.consent(url, person("mallory")))) == EXPIRED
+    assert acme.identified == 1
+
+
+async def test_a_code_fits_the_state_it_was_made_for_and_no_other(world: Any) -> None:
+    browser, attacker = Browser(world), Browser(world)
+    stolen = attacker.provider("acme").consent(await attacker.start(), person("mallory"))["code"]
+    state = query_of(await browser.start())["state"]
+    assert query_of(await browser.come_back({"state": state, "code": stolen})) == {"error": "sign_in_failed"}
+
+
+async def test_an_answer_of_one_provider_is_not_taken_at_the_callback_of_another(world: Any) -> None:
+    browser = Browser(world)
+    acme, other = browser.provider("acme"), browser.provider("other")
+    params = acme.consent(await browser.start("acme"), person())
+    assert query_of(await browser.come_back(params, "other")) == EXPIRED
+    assert (acme.identified, other.identified) == (0, 0)
+    assert "id" in query_of(await browser.come_back(params, "acme"))
+
+
+async def test_an_exchange_id_is_good_once_and_for_seconds(world: Any) -> None:
+    browser = Browser(world)
+    location = await browser.visit(person())
+    assert (await browser.exchange(location)).status_code == 200
+    assert (await browser.exchange(location)).status_code == 404
+    location = await browser.visit(person())
+    world.clock.advance(timedelta(seconds=30))
+    assert (await browser.exchange(location)).status_code == 404
+
+
+async def test_an_answer_that_comes_late_is_refused(world: Any) -> None:
+    browser = Browser(world)
+    params = browser.provider("acme").consent(await browser.start(), person())
+    world.clock.advance(timedelta(seconds=300))
+    assert query_of(await browser.come_back(params)) == EXPIRED
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [],
+        [("state", "")],
+        [("state", "x" * 5000)],
+        [("state", "\0\ud800".encode("utf-8", "surrogatepass"))],
+        [("state", "$STATE"), ("state", "$STATE"), ("code", "$CODE")],
+        [("state", "$STATE"), ("code", "$CODE"), ("code", "$CODE")],
+        [("state", "$STATE ")],
+        [("state", "$STATE.x"), ("code", "$CODE")],
+    ],
+)
+async def test_a_malformed_answer_is_an_unknown_one(world: Any, answer: list[tuple[str, Any]]) -> None:
+    browser = Browser(world)
+    params = browser.provider("acme").consent(await browser.start(), person())
+    filled = [
+        (
+            name,
+            value.replace("$STATE", params["state"]).replace("$CODE", params["code"])
+            if isinstance(value, str)
+            else value,
+        )
+        for name, value in answer
+    ]
+    assert query_of(await browser.come_back(filled)) == EXPIRED
+
+
+@pytest.mark.parametrize(
+    "body", [{"id": ""}, {"id": "x" * 257}, {"id": "a\0b"}, {"id": 1}, {"id": "x", "a": 1}]
+)
+async def test_a_malformed_exchange_is_refused(world: Any, body: dict[str, Any]) -> None:
+    assert (await world.post("/oauth/exchange", body)).status_code == 422
+
+
+async def test_neither_half_of_an_exchange_id_fits_another_one(world: Any) -> None:
+    browser = Browser(world)
+    mine = query_of(await browser.visit(person("mallory")))["id"]
+    other = query_of(await browser.visit(person()))["id"]
+    crossed = other.partition(".")[0] + "." + mine.partition(".")[2]
+    assert (await world.call("POST", "/oauth/exchange", {"id": crossed})).status_code == 404
+    answer = await browser.client.post(f"{browser.prefix}/exchange", json={"id": crossed})
+    assert answer.status_code == 404
+
+
+async def test_storage_holds_no_secret_of_a_run(world: Any) -> None:
+    browser = Browser(world)
+    url = await browser.start()
+    state = query_of(url)["state"]
+    row = await world.rs.oauth_states.find(hashlib.sha256(state.encode()).hexdigest())
+    nonce, verifier, _ = browser.provider("acme")._requests[state]
+    assert len({state, nonce, verifier}) == 3
+    for secret in (state, nonce, verifier, browser.cookie):
+        assert secret
+        assert secret not in str([getattr(row, name) for name in row.__slots__])
+    # They cannot be computed from what storage has.
+    assert hash_token(verifier) != row.state_hash
+    assert {nonce, verifier}.isdisjoint(
+        hashlib.sha256(text.encode()).hexdigest() for text in (state, row.state_hash)
+    )
+
+
+# Linking
+
+
+async def test_a_link_is_finished_by_the_browser_that_began_and_by_no_other(world: Any) -> None:
+    """A link that an attacker began, finished by somebody else's consent, and the other way round."""
+    await world.account()
+    token = await world.log_in()
+    owner, other = Browser(world), Browser(world)
+    params = owner.provider("acme").consent(await owner.start_link(token), person("mallory"))
+    assert query_of(await other.come_back(params)) == EXPIRED
+    await other.start()
+    assert query_of(await other.come_back(params)) == EXPIRED
+    assert await identities(world) == []
+
+
+@pytest.mark.parametrize("act", ["logout", "password", "disable", "delete", "email"])
+async def test_a_link_is_not_finished_after_the_session_that_began_it(world: Any, act: str) -> None:
+    user = await world.account()
+    token, browser = await world.log_in(), Browser(world)
+    params = browser.provider("acme").consent(await browser.start_link(token), person("mallory"))
+    if act == "logout":
+        await world.post("/logout", token=token)
+    elif act == "password":
+        body = {"current_password": PASSWORD, "new_password": NEW}
+        assert (await world.post("/change-password", body, token)).status_code == 200
+    elif act == "disable":
+        await world.rs.users.set_flags(user["id"], is_active=False)
+    elif act == "email":
+        body = {"new_email": "alice@example.org", "current_password": PASSWORD}
+        await world.post("/change-email", body, token)
+        body = {"token": await world.mailed_token("alice@example.org")}
+        assert (await world.post("/confirm-email-change", body)).status_code == 200
+    else:
+        await world.rs.users.delete(user["id"])
+    assert query_of(await browser.come_back(params)) == EXPIRED
+    assert await world.rs.oauth_identities.list_for_user(user["id"]) == []
+
+
+async def test_a_link_that_a_password_change_overtakes_is_taken_back(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = await world.account()
+    token, browser = await world.log_in(), Browser(world)
+    params = browser.provider("acme").consent(await browser.start_link(token), person("mallory"))
+    create = world.rs.oauth_identities.create
+
+    async def slow(identity: Any) -> Any:
+        monkeypatch.undo()
+        body = {"current_password": PASSWORD, "new_password": NEW}
+        assert (await world.post("/change-password", body, token)).status_code == 200
+        return await create(identity)
+
+    monkeypatch.setattr(world.rs.oauth_identities, "create", slow)
+    assert query_of(await browser.come_back(params)) == EXPIRED
+    assert await world.rs.oauth_identities.list_for_user(user["id"]) == []
+    assert len(await world.mails(ALICE)) == 2  # the verification and the change of the password
+
+
+async def test_an_identity_opens_one_account(world: Any) -> None:
+    browser = Browser(world)
+    await browser.sign_in(person("mallory"))
+    await world.account()
+    location = await browser.link(await world.log_in(), person("mallory"))
+    assert query_of(location) == {"error": "already_linked"}
+    assert await identities(world) == []
+
+
+async def test_a_sign_in_does_not_link_and_a_link_does_not_sign_in(world: Any) -> None:
+    await world.account()
+    browser = Browser(world)
+    await browser.visit(person("mallory"))
+    assert await identities(world) == []
+    location = await browser.link(await world.log_in(), person("somebody.else"))
+    assert query_of(location) == {"done": "connected"}
+
+
+async def test_linking_needs_a_session(world: Any) -> None:
+    await world.account()
+    for token in (None, "x"):
+        assert (await world.post("/oauth/acme/link/start", token=token)).status_code == 401
+        assert (await world.call("DELETE", "/oauth/acme/link", token=token)).status_code == 401
+
+
+# Whose account is it?
+
+
+async def test_a_person_whose_address_changed_at_the_provider_keeps_the_account(world: Any) -> None:
+    browser = Browser(world)
+    first = await browser.sign_in(person())
+    again = await browser.sign_in(person(email="someone@new.example", email_verified=False, full_name=None))
+    assert again["was_new_account"] is False
+    users = [(await world.get("/me", answer["access_token"])).json() for answer in (first, again)]
+    assert users[0]["id"] == users[1]["id"]
+    assert users[1]["email"] == ALICE
+
+
+async def test_whoever_gets_an_address_at_the_provider_does_not_get_the_account(world: Any) -> None:
+    """A recycled address: the same email, another subject."""
+    browser = Browser(world)
+    await browser.sign_in(person())
+    assert query_of(await browser.visit(person(subject="the next holder"))) == {"error": "email_in_use"}
+
+
+async def test_the_same_subject_of_another_issuer_is_somebody_else(world: Any) -> None:
+    browser = Browser(world)
+    await browser.sign_in(person())
+    twin = person(issuer="https://other.example", email="mallory@example.com")
+    assert (await browser.sign_in(twin, "other"))["was_new_account"] is True
+    assert await world.rs.users.count() == 2
+
+
+async def test_an_address_that_has_an_account_is_not_opened_unless_that_is_set(world: Any) -> None:
+    await world.account()
+    browser = Browser(world)
+    for address in (ALICE, "ALICE@Example.COM", "ａｌｉｃｅ@example.com"):
+        assert query_of(await browser.visit(person(email=address))) == {"error": "email_in_use"}
+    assert await identities(world) == []
+    assert await world.rs.users.count() == 1
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"email_verified": False},
+        {"email": None},
+        {"email": "", "email_verified": True},
+        {"email": "not an address"},
+        {"email_verified": "true"},
+    ],
+)
+async def test_an_address_that_nobody_vouches_for_opens_nothing_and_tells_nothing(
+    make_world: Any, claims: dict[str, Any], known: bool
+) -> None:
+    world = await make_world(**auto_linking())
+    if known:
+        await world.account()
+    assert query_of(await Browser(world).visit(person(**claims))) == {"error": "email_unverified"}
+    assert await world.rs.users.count() == known
+
+
+async def test_with_the_setting_two_verified_sides_are_linked_and_the_owner_is_told(make_world: Any) -> None:
+    world = await make_world(**auto_linking())
+    await world.account()
+    token = await world.log_in()
+    answer = await Browser(world).sign_in(person())
+    assert answer["was_new_account"] is False
+    assert (await world.get("/me", token)).status_code == 200  # nothing of the owner's has ended
+    await world.log_in()
+    assert (await world.mails(ALICE))[-1].subject == "Acme can now sign you in to RegStack"
+    # A second account of the same provider, with the same address, does not follow.
+    location = await Browser(world).visit(person(subject="another"))
+    assert query_of(location) == {"error": "already_linked"}
+
+
+async def test_all_ways_of_a_squatter_into_an_account_end_when_the_owner_comes(make_world: Any) -> None:
+    world = await make_world(**auto_linking(require_verification=False))
+    body = {"email": ALICE, "password": PASSWORD, "full_name": "Mallory"}
+    user = (await world.post("/register", body)).json()
+    session, squatter = await world.log_in(), Browser(world)
+    # All that an earlier version, or a host, may have let through.
+    await world.rs.oauth_identities.create(
+        OAuthIdentity(
+            id=new_id(world.clock),
+            user_id=user["id"],
+            provider="other",
+            issuer="https://other.example",
+            subject="subject of mallory",
+            email=None,
+            linked_at=world.clock.now(),
+        )
+    )
+    await world.rs.users.set_phone(user["id"], "+41446681800")
+    await world.rs.users.set_mfa_enabled(user["id"], True)
+    mallory = person("mallory", issuer="https://other.example")
+    waiting = await squatter.visit(mallory, "other")
+    await world.post(
+        "/change-email", {"new_email": "mallory@example.com", "current_password": PASSWORD}, session
+    )
+    moving = await world.mailed_token("mallory@example.com")
+
+    owner = Browser(world)
+    answer = await owner.sign_in(person())
+    found = (await world.get("/me", answer["access_token"])).json()
+    assert (found["id"], found["email"], found["is_verified"]) == (user["id"], ALICE, True)
+    assert (found["phone_number"], found["is_mfa_enabled"]) == (None, False)
+    assert (await world.get("/me", session)).status_code == 401
+    assert (await world.post("/login", {"email": ALICE, "password": PASSWORD})).status_code == 401
+    assert (await squatter.exchange(waiting)).status_code == 404
+    assert (await world.post("/confirm-email-change", {"token": moving})).status_code == 400
+    assert await identities(world) == ["subject of alice"]
+    again = await squatter.sign_in(mallory, "other")
+    assert again["was_new_account"] is True
+
+
+async def test_a_squatter_cannot_link_an_identity_that_would_outlive_a_reset(make_world: Any) -> None:
+    """The trojan identifier: a way in that the owner, who resets the password, does not know of."""
+    world = await make_world(enable_oauth=True, oauth_providers=providers(), require_verification=False)
+    await world.post("/register", {"email": ALICE, "password": PASSWORD})
+    answer = await world.post("/oauth/acme/link/start", token=await world.log_in())
+    assert answer.status_code == 403
+
+
+async def test_a_link_that_a_squatter_began_does_not_land_after_the_owner_came(
+    make_world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = await make_world(**auto_linking(require_verification=False))
+    user = (await world.post("/register", {"email": ALICE, "password": PASSWORD})).json()
+    await world.rs.users.set_flags(user["id"], is_verified=True)
+    squatter, owner = Browser(world), Browser(world)
+    url = await squatter.start_link(await world.log_in(), "other")
+    await world.rs.users.set_flags(user["id"], is_verified=False)
+    mallory = person("mallory", issuer="https://other.example")
+    params = squatter.provider("other").consent(url, mallory)
+    create = world.rs.oauth_identities.create
+    await world.rs.users.set_flags(user["id"], is_verified=True)
+
+    async def slow(identity: Any) -> Any:
+        monkeypatch.undo()
+        await world.rs.users.set_flags(user["id"], is_verified=False)
+        await owner.sign_in(person())
+        return await create(identity)
+
+    monkeypatch.setattr(world.rs.oauth_identities, "create", slow)
+    assert query_of(await squatter.come_back(params, "other")) == EXPIRED
+    assert await identities(world) == ["subject of alice"]
+
+
+async def test_a_pending_registration_dies_when_the_owner_comes(world: Any) -> None:
+    await world.post("/register", {"email": ALICE, "password": PASSWORD})
+    link = await world.mailed_token(ALICE)
+    answer = await Browser(world).sign_in(person())
+    assert answer["was_new_account"] is True
+    assert await world.rs.pending.find_by_email(ALICE) is None
+    assert (await world.post("/verify", {"token": link})).status_code == 400
+    assert (await world.post("/login", {"email": ALICE, "password": PASSWORD})).status_code == 401
+
+
+# The account between the steps
+
+
+@pytest.mark.parametrize("act", ["password", "disable", "delete", "unlink"])
+async def test_a_finished_answer_dies_with_what_it_stands_for(world: Any, act: str) -> None:
+    await world.account()
+    token, browser = await world.log_in(), Browser(world)
+    await browser.link(token, person())
+    location = await browser.visit(person())
+    user = await world.rs.users.get_by_email(ALICE)
+    if act == "password":
+        body = {"current_password": PASSWORD, "new_password": NEW}
+        assert (await world.post("/change-password", body, token)).status_code == 200
+    elif act == "disable":
+        await world.rs.users.set_flags(user.id, is_active=False)
+        await world.rs.users.set_flags(user.id, is_active=True)
+    elif act == "unlink":
+        assert (await world.call("DELETE", "/oauth/acme/link", token=token)).status_code == 200
+    else:
+        await world.rs.users.delete(user.id)
+    assert (await browser.exchange(location)).status_code == 404
+
+
+async def test_a_token_dies_if_the_password_changes_while_it_is_minted(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.account()
+    token, browser = await world.log_in(), Browser(world)
+    await browser.link(token, person())
+    location = await browser.visit(person())
+    record = world.rs.users.record_login
+
+    async def slow(*args: Any) -> Any:
+        monkeypatch.undo()
+        body = {"current_password": PASSWORD, "new_password": NEW}
+        assert (await world.post("/change-password", body, token)).status_code == 200
+        return await record(*args)
+
+    monkeypatch.setattr(world.rs.users, "record_login", slow)
+    answer = await browser.exchange(location)
+    assert answer.status_code == 200
+    assert (await world.get("/me", answer.json()["access_token"])).status_code == 401
+
+
+async def test_a_disabled_account_stays_closed(make_world: Any) -> None:
+    world = await make_world(**auto_linking())
+    browser = Browser(world)
+    await browser.sign_in(person())
+    user = await world.rs.users.get_by_email(ALICE)
+    await world.rs.users.set_flags(user.id, is_active=False)
+    assert query_of(await browser.visit(person())) == {"error": "account_disabled"}
+    other = person(issuer="https://other.example")
+    assert query_of(await browser.visit(other, "other")) == {"error": "account_disabled"}
+    assert await identities(world) == ["subject of alice"]
+
+
+async def test_an_account_deleted_in_the_middle_does_not_come_back(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = Browser(world)
+    await browser.sign_in(person())
+    user = await world.rs.users.get_by_email(ALICE)
+    params = browser.provider("acme").consent(await browser.start(), person())
+    set_result = world.rs.oauth_states.set_result
+
+    async def slow(*args: Any, **kwargs: Any) -> Any:
+        monkeypatch.undo()
+        await world.rs.users.delete(user.id)
+        return await set_result(*args, **kwargs)
+
+    monkeypatch.setattr(world.rs.oauth_states, "set_result", slow)
+    assert query_of(await browser.come_back(params)) == EXPIRED
+    assert await world.rs.users.count() == 0
+
+
+async def test_a_new_account_whose_identity_is_taken_meanwhile_leaves_nothing_behind(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = Browser(world)
+    params = browser.provider("acme").consent(await browser.start(), person())
+    create = world.rs.oauth_identities.create
+
+    async def slow(identity: Any) -> Any:
+        monkeypatch.undo()
+        await Browser(world).sign_in(person(email="other@example.com"))
+        return await create(identity)
+
+    monkeypatch.setattr(world.rs.oauth_identities, "create", slow)
+    answer = await browser.exchange(await browser.come_back(params))
+    assert (await world.get("/me", answer.json()["access_token"])).json()["email"] == "other@example.com"
+    assert await world.rs.users.count() == 1
+
+
+async def test_the_second_factor_is_asked_for_where_that_is_set(world: Any) -> None:
+    class Challenge:
+        token, expires_in, delivery = "pending", 600, None
+
+    class Factor:
+        async def begin(self, user: Any) -> Any:
+            assert user.is_mfa_enabled
+            return Challenge()
+
+    browser = Browser(world)
+    await browser.sign_in(person())
+    user = await world.rs.users.get_by_email(ALICE)
+    logged_in = user.last_login
+    world.rs.oauth.exchange._second_factor = Factor()
+    assert (await browser.sign_in(person()))["mfa_required"] is False
+    await world.rs.users.set_mfa_enabled(user.id, True)
+    world.clock.advance(timedelta(minutes=1))
+    answer = await browser.sign_in(person())
+    assert answer["access_token"] is None
+    assert (answer["mfa_required"], answer["mfa_pending_token"], answer["expires_in"]) == (
+        True,
+        "pending",
+        600,
+    )
+    assert (await world.rs.users.get_by_email(ALICE)).last_login == logged_in
+
+
+# Where it leads
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *(
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "https:evil.example",
+            "javascript:alert(1)",
+        ),
+        *(
+            "/%2f%2fevil.example",
+            "/%5cevil.example",
+            "/\t/evil.example",
+            "\\\\evil.example",
+            "evil.example",
+            "",
+        ),
+        *("/\r\nSet-Cookie: a=b", "/ok/..//evil.example", "/%252f%252fevil.example", "/" + "a" * 3000),
+    ],
+)
+async def test_no_sign_in_or_link_leads_to_another_site(world: Any, target: str) -> None:
+    browser = Browser(world)
+    assert (await browser.sign_in(person(), redirect_to=target))["redirect_to"] is None
+    denied = {"state": query_of(await browser.start(redirect_to=target))["state"], "error": "access_denied"}
+    assert await browser.come_back(denied) == "http://app.example/account/login?error=access_denied"
+    token = (await browser.sign_in(person()))["access_token"]
+    other = person(issuer="https://other.example")
+    assert (await browser.link(token, other, "other", redirect_to=target)).startswith(
+        "http://app.example/account/me?done="
+    )
+
+
+async def test_a_poisoned_host_leads_nowhere_else(world: Any) -> None:
+    browser = Browser(world)
+    browser.client.headers["Host"] = "evil.example"
+    browser.client.headers["X-Forwarded-Host"] = "evil.example"
+    url = await browser.start()
+    assert query_of(url)["redirect_uri"] == "http://app.example/api/auth/oauth/acme/callback"
+
+
+async def test_words_of_the_provider_reach_neither_page_nor_log_line(
+    world: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    browser = Browser(world)
+    state = query_of(await browser.start())["state"]
+    text = "access_denied\r\nroot logged in<script>"
+    location = await browser.come_back({"state": state, "error": text, "error_description": text})
+    assert query_of(location) == {"error": "access_denied"}
+    assert not [record for record in caplog.records if "\n" in record.getMessage()]
