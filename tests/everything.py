@@ -12,7 +12,18 @@ from regstack.errors import ConfigurationError
 
 SECRET = "a root secret that only the tests know " * 2
 NEEDS: dict[str, dict[str, Any]] = {
-    "enable_oauth": {"oauth": {"google_client_id": "client", "google_client_secret": "oauth-client-secret"}},
+    # Nobody listens there: tests of the routes ask nobody outside of this machine.
+    "enable_oauth": {
+        "oauth": {
+            "providers": {
+                "acme": {
+                    "issuer": "http://127.0.0.1:9",
+                    "client_id": "client",
+                    "client_secret": "oauth-client-secret",
+                }
+            }
+        }
+    },
 }
 """What a switch needs beside itself."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlencode, urlsplit
 
-from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from regstack.errors import OAuthError, UnknownProvider
@@ -20,6 +20,7 @@ from regstack.routers.schemas import (
     LinkStartAnswer,
     ProvidersAnswer,
     problems,
+    redirect,
 )
 from regstack.services.oauth_flow import Arrival, word_for
 from regstack.services.sessions import Session  # noqa: TC001 - FastAPI reads the annotations
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
     from regstack.config.schema import RegStackConfig
     from regstack.routers.dependencies import Dependencies
     from regstack.services.oauth import OAuth
+
+ProviderPath = Annotated[str, Path(description="A name from `GET /oauth/providers`.", examples=["google"])]
+RedirectQuery = Annotated[
+    str | None, Query(description="A path of this site to go to in the end.", examples=["/welcome"])
+]
 
 MAX_QUERY = 8192
 """Characters of a provider's answer that came by POST and goes on by GET."""
@@ -42,7 +48,14 @@ def oauth_router(
     router = APIRouter(prefix="/oauth", route_class=route, tags=["social sign-in"])
     cookie, landing = InstanceCookie(config, OAUTH_COOKIE), Landing(config)
 
-    @router.get("/providers", responses=problems(), summary="Which providers are there, and which are mine?")
+    @router.get(
+        "/providers",
+        operation_id="oauth_providers",
+        responses=problems(),
+        summary="Which providers are there, and which are mine?",
+        description="`linked` is empty without an access token.",
+        openapi_extra={"security": [{}]},  # the token may be left out
+    )
     async def providers(user: User | None = Depends(deps.current_user_optional())) -> ProvidersAnswer:
         linked = await oauth.accounts.linked(user) if user is not None else []
         return ProvidersAnswer(
@@ -53,13 +66,14 @@ def oauth_router(
 
     @router.get(
         "/{provider}/start",
+        operation_id="oauth_start",
         status_code=302,
         response_class=RedirectResponse,
-        responses=problems(404),
+        responses=redirect(302) | problems(404, 422),
         summary="Go to a provider to sign in",
         description="For a browser to navigate to. `redirect_to` is a path of this site for afterwards.",
     )
-    async def start(request: Request, provider: str, redirect_to: str | None = None) -> Response:
+    async def start(request: Request, provider: ProviderPath, redirect_to: RedirectQuery = None) -> Response:
         browser = cookie.read(request)
         try:
             departure = await oauth.flow.start(provider, redirect_to=redirect_to, browser=browser)
@@ -69,13 +83,14 @@ def oauth_router(
 
     @router.get(
         "/{provider}/callback",
+        operation_id="oauth_callback",
         status_code=302,
         response_class=RedirectResponse,
-        responses=problems(404),
+        responses=redirect(302) | problems(404, 422),
         summary="Come back from a provider",
         description="Leads to the page `oauth-complete` with `id`, or to `login` with `error`.",
     )
-    async def finish(request: Request, provider: str) -> Response:
+    async def finish(request: Request, provider: ProviderPath) -> Response:
         given = request.query_params.multi_items()
         params = dict(given)
         # An answer that says something twice is no provider's (RFC 6749, section 3.1).
@@ -85,12 +100,13 @@ def oauth_router(
 
     @router.post(
         "/{provider}/callback",
+        operation_id="oauth_callback_form",
         status_code=303,
         response_class=RedirectResponse,
-        responses=problems(400, 404, 415),
+        responses=redirect(303) | problems(400, 404, 415, 422),
         summary="Come back from a provider that answers by a form",
     )
-    async def finish_form(request: Request, provider: str) -> Response:
+    async def finish_form(request: Request, provider: ProviderPath) -> Response:
         # A post from another site comes without the cookie, which is `SameSite=Lax`; the GET that
         # this leads to comes with it.
         if provider not in oauth.providers:
@@ -102,7 +118,8 @@ def oauth_router(
 
     @router.post(
         "/exchange",
-        responses=problems(403, 404, 429),
+        operation_id="oauth_exchange",
+        responses=problems(400, 403, 404, 422, 429),
         summary="Exchange the id of a finished sign-in for an access token",
         description="Once, and only from the browser that began: its cookie has to come along.",
     )
@@ -111,15 +128,16 @@ def oauth_router(
 
     @router.post(
         "/{provider}/link/start",
-        responses=problems(400, 401, 403, 404),
+        operation_id="oauth_link_start",
+        responses=problems(400, 401, 403, 404, 422),
         summary="Go to a provider to link it with my account",
         description="Sets the cookie that the callback asks for, then send the browser to the URL.",
     )
     async def start_link(
         request: Request,
         response: Response,
-        provider: str,
-        redirect_to: str | None = None,
+        provider: ProviderPath,
+        redirect_to: RedirectQuery = None,
         session: Session = Depends(deps.current_session()),
     ) -> LinkStartAnswer:
         departure = await oauth.flow.start_link(
@@ -130,10 +148,11 @@ def oauth_router(
 
     @router.delete(
         "/{provider}/link",
-        responses=problems(400, 401, 404, 429),
+        operation_id="oauth_unlink",
+        responses=problems(400, 401, 404, 422, 429),
         summary="Unlink a provider from my account",
     )
-    async def unlink(provider: str, user: User = Depends(deps.current_user())) -> Done:
+    async def unlink(provider: ProviderPath, user: User = Depends(deps.current_user())) -> Done:
         await oauth.accounts.unlink(user, provider)
         return Done()
 

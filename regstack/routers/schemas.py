@@ -414,3 +414,9 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         | _HEADERS.get(status, {})
         for status in sorted({*statuses, 413, 503})
     }
+
+
+def redirect(status: int) -> dict[int | str, dict[str, Any]]:
+    """Describe for OpenAPI an answer that only sends the browser on."""
+    location = {"description": "Where to.", "schema": {"type": "string", "format": "uri-reference"}}
+    return {status: {"description": "Sends the browser on.", "headers": {"Location": location}}}

@@ -285,7 +285,7 @@ class OAuthAccounts:
     async def _claim(self, squatted: User) -> User:
         """Hand an account with an unconfirmed address to the owner of that address.
 
-        Whoever made it may have been anybody (account pre-hijacking, security.md row 5): password
+        Whoever made it may have been anybody (account pre-hijacking): password
         and sessions end first, then every other way in, and only then it counts as verified. A
         crash in between leaves it to be claimed again.
         """

@@ -157,7 +157,7 @@ def test_a_provider_is_merged_from_all_sources(monkeypatch: pytest.MonkeyPatch) 
 
 def test_every_block_of_the_page_is_a_provider_once_its_secret_is_there() -> None:
     page = (Path(__file__).parents[3] / "docs" / "social-sign-in.md").read_text("utf-8")
-    blocks = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```toml\n(\[.*?)^```", page, re.MULTILINE | re.DOTALL)
     config = tomllib.loads("".join(blocks))
     for provider in config["oauth"]["providers"].values():
         provider["private_key" if provider.get("kind") == "apple" else "client_secret"] = MARK
