@@ -10,7 +10,7 @@ BIN := .venv/bin
 STAMP := .venv/installed
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
-EXTRAS := sql limits smtp oauth serve testing
+EXTRAS := sql limits smtp sms oauth serve testing
 
 comma := ,
 space := $(subst ,, )

@@ -23,7 +23,7 @@ from urllib.request import Request, urlopen
 
 DEADLINE_SECONDS = 20
 OUTBOX = Path(__file__).parents[1] / "build" / "mail"
-"""Where `make demo` puts a copy of each mail."""
+"""Where `make demo` puts a copy of each mail and of each text message."""
 
 
 class Unexpected(Exception):
@@ -66,11 +66,11 @@ class Server:
 
 
 class Mailbox:
-    """The mails that a demo server writes into a folder, one file each."""
+    """The mails and texts that a demo server writes into a folder, one file each."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._read: set[Path] = set(folder.glob("*.eml"))
+        self._read: set[Path] = {*folder.glob("*.eml"), *folder.glob("*.txt")}
 
     def token(self, recipient: str) -> str:
         """Wait for the next mail to `recipient` with a link, and give the token in the link.
@@ -91,9 +91,26 @@ class Mailbox:
             time.sleep(0.05)
         raise Unexpected(f"no mail with a link came to {recipient} in {self._folder}")
 
+    def code(self, number: str) -> str:
+        """Wait for the next text to a phone, and give the code that it begins with.
+
+        Raises:
+            Unexpected: none came within the deadline.
+        """
+        end = time.monotonic() + DEADLINE_SECONDS
+        while time.monotonic() < end:
+            for path in sorted(set(self._folder.glob("*.txt")) - self._read):
+                self._read.add(path)
+                to, _, text = path.read_text("utf-8").partition("\n")
+                if to == number:
+                    print(f"      a text to {number}: “{text.strip()}”")
+                    return text.split()[0]
+            time.sleep(0.05)
+        raise Unexpected(f"no text came to {number} in {self._folder}")
+
 
 def walk(server: Server, mailbox: Mailbox) -> None:
-    """Register, confirm, sign in, sign out, recover, move to another address, leave."""
+    """Register, confirm, sign in, sign out, recover, move, add a phone, sign in with it, leave."""
     name = f"walk-{secrets.token_hex(4)}"
     email, moved = f"{name}@example.com", f"{name}-new@example.com"
     first, second, third = (secrets.token_urlsafe(16) for _ in range(3))
@@ -142,15 +159,42 @@ def walk(server: Server, mailbox: Mailbox) -> None:
         "access_token"
     ]
 
+    second_factor(server, mailbox, {"email": moved, "password": third}, access)
+
     server.call("Delete the account", "DELETE /account", {"current_password": third}, token=access)
     server.call("Nobody is there any more", "POST /login", {"email": moved, "password": third}, expect=401)
+
+
+def second_factor(server: Server, mailbox: Mailbox, login: dict[str, Any], access: str) -> None:
+    """Add a phone, sign in with it, remove it."""
+    phone, password = "+41446681800", {"current_password": login["password"]}
+
+    body = {"phone_number": "+41 44 668 18 00", **password}
+    pending = server.call("Give a phone number", "POST /phone/start", body, token=access, expect=202)
+    body = {"pending_token": pending["pending_token"], "code": mailbox.code(phone)}
+    server.call("Confirm it with the code", "POST /phone/confirm", body, token=access)
+
+    begun = server.call("Sign in: the password is half of it", "POST /login", login)
+    print(f"      {begun['status']}, a code goes to the phone ending in {begun['delivery']['hint']}")
+    pending = begun["mfa_pending_token"]
+    server.call("What is half finished is no session", "GET /me", token=pending, expect=401)
+    code = mailbox.code(phone)
+    wrong = {"mfa_pending_token": pending, "code": "000000" if code != "000000" else "000001"}
+    server.call("A wrong code", "POST /login/mfa-confirm", wrong, expect=400)
+    right = {"mfa_pending_token": pending, "code": code}
+    newer = server.call("The right one", "POST /login/mfa-confirm", right)["access_token"]
+    server.call("It works once", "POST /login/mfa-confirm", right, expect=400)
+    server.call("Remove the phone", "DELETE /phone", password, token=newer)
+    server.call("The password is enough again", "POST /login", login)
 
 
 def main() -> int:
     """Read the arguments and walk."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--url", default="http://127.0.0.1:8000", help="the running application")
-    parser.add_argument("--outbox", type=Path, default=OUTBOX, help="folder that it writes its mails to")
+    parser.add_argument(
+        "--outbox", type=Path, default=OUTBOX, help="folder that it writes its mails and texts to"
+    )
     arguments = parser.parse_args()
     try:
         walk(Server(arguments.url), Mailbox(arguments.outbox))

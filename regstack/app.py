@@ -12,6 +12,7 @@ from regstack.auth.clock import SystemClock
 from regstack.auth.keys import KeyRing
 from regstack.auth.password_policy import PasswordPolicy
 from regstack.auth.passwords import PasswordHasher, parameters
+from regstack.auth.phone_numbers import load_phonenumbers
 from regstack.auth.tokens import JwtCodec
 from regstack.config.schema import RegStackConfig
 from regstack.email.composer import MailComposer
@@ -20,6 +21,7 @@ from regstack.routers.api import api_router
 from regstack.routers.dependencies import Dependencies
 from regstack.services.accounts import Accounts
 from regstack.services.administration import Administration
+from regstack.services.admission import Admission
 from regstack.services.audit import Audit
 from regstack.services.background import BackgroundQueue
 from regstack.services.email_change import EmailChange
@@ -34,11 +36,15 @@ from regstack.services.oauth_accounts import OAuthAccounts
 from regstack.services.oauth_exchange import OAuthExchange
 from regstack.services.oauth_flow import OAuthFlow
 from regstack.services.passwords import Passwords
+from regstack.services.phone import Phone
 from regstack.services.reauthentication import Reauthentication
 from regstack.services.registration import Registration
+from regstack.services.second_factor import SecondFactor
 from regstack.services.services import Services
 from regstack.services.sessions import Sessions
+from regstack.services.texted_codes import TextedCodes
 from regstack.services.texter import Texter
+from regstack.services.texts import Texts
 from regstack.services.throttle import Throttle
 
 if TYPE_CHECKING:
@@ -105,6 +111,7 @@ class RegStack:
 
     Raises:
         ConfigurationError: settings are missing or contradict each other.
+        UnsupportedCapability: a switch is on that needs what the backend lacks.
         PluginError: no usable plugin takes the database URL, or has the name of a transport.
     """
 
@@ -121,7 +128,6 @@ class RegStack:
         self.config = config = config if config is not None else RegStackConfig.load()
         self.clock = clock = clock if clock is not None else SystemClock()
         self._keys = keys = _key_ring(config)
-        refuse_what_is_not_built(config)
 
         self._registry = _discover() if backend is None else None
         self.backend = backend or cast("PluginRegistry", self._registry).create_backend(config, clock)
@@ -170,6 +176,29 @@ class RegStack:
             require_verification=config.require_verification,
         )
         again = Reauthentication(hasher, self.lockout, audit)
+        admission = Admission(users, sessions, self.lockout, audit, hooks, clock)
+        second_factor = phone = None
+        if config.enable_sms_2fa:
+            load_phonenumbers()
+            codes = TextedCodes(
+                self.mfa_codes,
+                self._keys,
+                self.jwt,
+                self.lockout,
+                Texts(self._texter, config.app_name),
+                clock,
+                config,
+            )
+            second_factor = SecondFactor(
+                users,
+                codes,
+                admission,
+                limits,
+                audit,
+                hooks,
+                require_verification=config.require_verification,
+            )
+            phone = Phone(users, again, codes, notices, limits, audit, hooks)
         return Services(
             registration=Registration(
                 users,
@@ -185,7 +214,9 @@ class RegStack:
                 clock,
                 config,
             ),
-            login=Login(users, hasher, sessions, self.lockout, limits, audit, hooks, clock, config),
+            login=Login(users, hasher, self.lockout, limits, second_factor, admission, audit, config),
+            second_factor=second_factor,
+            phone=phone,
             sessions=sessions,
             passwords=Passwords(
                 users,
@@ -205,17 +236,15 @@ class RegStack:
             email_change=EmailChange(users, again, notices, background, limits, audit, hooks, clock, config),
             accounts=Accounts(users, again, limits, audit, hooks),
             administration=Administration(users, self.pending, audit, hooks),
-            oauth=self._make_oauth(sessions, notices) if config.enable_oauth else None,
+            oauth=self._make_oauth(sessions, second_factor, notices) if config.enable_oauth else None,
         )
 
-    def _make_oauth(self, sessions: Sessions, notices: Notices) -> OAuth:
+    def _make_oauth(self, sessions: Sessions, second_factor: SecondFactor | None, notices: Notices) -> OAuth:
         config, clock, hooks, users = self.config, self.clock, self.hooks, self.users
         identities, states = self.oauth_identities, self.oauth_states
         providers = self._oauth_providers
         if providers is None:
-            from regstack.oauth.providers import make_providers  # noqa: PLC0415 - an extra, loaded where it is used
-
-            providers = make_providers(config.oauth, clock)
+            providers = _make_providers(config, clock)
         audit, throttle = self._audit, self._throttle
         accounts = OAuthAccounts(
             users, self.pending, identities, providers, throttle, notices, audit, hooks, clock, config
@@ -246,6 +275,7 @@ class RegStack:
                 audit,
                 hooks,
                 clock,
+                second_factor if config.oauth.enforce_mfa_on_oauth_signin else None,
             ),
         )
 
@@ -455,17 +485,22 @@ def _password_hasher(config: RegStackConfig) -> PasswordHasher:
     )
 
 
-def refuse_what_is_not_built(config: RegStackConfig) -> None:
-    """Let settings through that this version acts on; a switch that would do nothing is an error.
+def check_settings(config: RegStackConfig) -> None:
+    """Say what would stop the start, without starting anything.
 
     Raises:
-        ConfigurationError: a setting asks for a part that is not built yet.
+        ConfigurationError: a setting cannot be read, lacks another, or needs a library that is
+            not installed.
     """
-    wanted = {
-        "enable_sms_2fa": config.enable_sms_2fa,
-        "oauth.enforce_mfa_on_oauth_signin": config.oauth.enforce_mfa_on_oauth_signin,
-    }
+    _key_ring(config)
     parse_limits(config)
-    for name, is_wanted in wanted.items():
-        if is_wanted:
-            raise ConfigurationError(f"{name} is not part of this version yet; leave it at its default")
+    if config.enable_sms_2fa:
+        load_phonenumbers()
+    if config.enable_oauth:
+        _make_providers(config, SystemClock())
+
+
+def _make_providers(config: RegStackConfig, clock: Clock) -> Mapping[str, OAuthProvider]:
+    from regstack.oauth.providers import make_providers  # noqa: PLC0415 - an extra, loaded where it is used
+
+    return make_providers(config.oauth, clock)

@@ -31,6 +31,9 @@
     │   ├── NoPasswordSet
     │   ├── AccountDisabled
     │   ├── EmailNotVerified
+    │   ├── SecondFactorUnavailable
+    │   ├── WrongCode
+    │   ├── ChallengeOver             a texted code, or what it belongs to, cannot be used any more
     │   └── NotSuperuser
     ├── InvalidOneTimeToken           a mailed token that is unknown, used or expired
     │   └── UnknownExchange           an exchange id that is
@@ -244,6 +247,28 @@ class EmailNotVerified(AuthenticationError):
     """The email address has not been confirmed yet."""
 
     message = "confirm your email address first"
+
+
+class SecondFactorUnavailable(AuthenticationError):
+    """The account asks for a second factor that this application does not offer now."""
+
+    message = "this account asks for a code by text message, which is switched off here"
+
+
+class WrongCode(AuthenticationError):
+    """Not the code that was texted; it may be tried again."""
+
+    message = "this is not the code that was sent"
+
+
+class ChallengeOver(AuthenticationError):
+    """A half-finished sign-in or phone set-up that cannot be finished.
+
+    It is unknown, used, expired or replaced by a newer one, its code was guessed at too often, or
+    the account changed in the meantime; which of these is not said.
+    """
+
+    message = "this code cannot be used any more; start again"
 
 
 class NotSuperuser(AuthenticationError):

@@ -18,9 +18,11 @@ from pymongo import MongoClient
 from regstack import RegStack, RegStackConfig
 from regstack.auth.clock import FrozenClock
 from regstack.email.console import ConsoleEmailService
+from regstack.sms.null import NullSmsService
 
 SECRET = "a root secret that only the tests know " * 2
 PASSWORD = "correct horse battery"
+PHONE = "+41446681800"
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BACKENDS = ("memory", "sqlite", "postgres", "mongo")
 
@@ -33,6 +35,7 @@ class World:
     client: httpx2.AsyncClient
     clock: FrozenClock
     outbox: ConsoleEmailService
+    texts: NullSmsService
     app: FastAPI
 
     def at(self, address: str) -> World:
@@ -64,6 +67,11 @@ class World:
         assert found
         return found[1]
 
+    async def texted_code(self, to: str) -> str:
+        """The code in the newest text to a number."""
+        assert await self.rs.drain()
+        return [str(text.text.split()[0]) for text in self.texts.outbox if text.to == to][-1]
+
     async def account(self, email: str = "alice@example.com", password: str = PASSWORD) -> dict[str, Any]:
         """Register an address and confirm it."""
         answer = await self.post("/register", {"email": email, "password": password})
@@ -71,6 +79,16 @@ class World:
         answer = await self.post("/verify", {"token": await self.mailed_token(email)})
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
+
+    async def add_phone(self, token: str, number: str = PHONE, password: str = PASSWORD) -> None:
+        """Make a phone the second factor of a signed-in account."""
+        answer = await self.post(
+            "/phone/start", {"phone_number": number, "current_password": password}, token
+        )
+        assert answer.status_code == 202, answer.text
+        body = {"pending_token": answer.json()["pending_token"], "code": await self.texted_code(number)}
+        answer = await self.post("/phone/confirm", body, token)
+        assert answer.status_code == 200, answer.text
 
     async def log_in(self, email: str = "alice@example.com", password: str = PASSWORD) -> str:
         """Sign in and give the access token."""
@@ -122,14 +140,20 @@ async def make_world(database_url: str) -> AsyncIterator[MakeWorld]:
                 "password_hash_preset": "insecure-test",
                 "base_url": "http://app.example",
             }
-            clock, outbox = FrozenClock(START), ConsoleEmailService()
+            clock, outbox, texts = FrozenClock(START), ConsoleEmailService(), NullSmsService()
             config = RegStackConfig(**(defaults | settings))
-            made = RegStack(config, clock=clock, email_service=outbox, oauth_providers=oauth_providers)
+            made = RegStack(
+                config,
+                clock=clock,
+                email_service=outbox,
+                sms_service=texts,
+                oauth_providers=oauth_providers,
+            )
             rs = await stack.enter_async_context(made)
             app = FastAPI()
             app.include_router(rs.router, prefix=config.api_prefix)
             client = client_of(app, config.base_url)
-            return World(rs, await stack.enter_async_context(client), clock, outbox, app)
+            return World(rs, await stack.enter_async_context(client), clock, outbox, texts, app)
 
         yield make
 

@@ -14,6 +14,7 @@ import uvicorn
 from regstack import RegStack, RegStackConfig
 from regstack.cli.server import listen
 from regstack.email.console import ConsoleEmailService
+from regstack.sms.null import NullSmsService
 from tests.everything import mounted
 
 T = TypeVar("T")
@@ -33,13 +34,15 @@ class Served:
     Attributes:
         rs: the instance; its coroutines run by `run`, on the loop of the server.
         outbox: the mails that it sent.
+        texts: the text messages that it sent.
         document: its OpenAPI document.
         url: where it answers.
     """
 
     def __init__(self, config: RegStackConfig) -> None:
-        self._mail = Quiet()
-        self.rs = RegStack(config, email_service=self._mail)
+        self._mail, sms = Quiet(), NullSmsService()
+        self.texts = sms.outbox
+        self.rs = RegStack(config, email_service=self._mail, sms_service=sms)
         self.outbox = self._mail.outbox
         self._app = mounted(self.rs)
         self.document = self._app.openapi()

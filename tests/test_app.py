@@ -84,7 +84,6 @@ async def test_the_constructor_does_no_io(tmp_path: Any) -> None:
     ("change", "told"),
     [
         ({"jwt_secret": None}, "regstack init"),
-        ({"enable_sms_2fa": True}, "enable_sms_2fa"),
         ({"enable_oauth": True}, "enable_oauth"),
         ({"login_rate_limit": "5/fortnight"}, "login_rate_limit"),
         ({"sms": {"backend": "twilio"}}, r"sms\.twilio_account_sid"),
@@ -119,6 +118,15 @@ async def test_a_repository_that_the_backend_lacks_says_so(make_world: Any) -> N
     del backend.__dict__["mfa_codes"]
     with pytest.raises(UnsupportedCapability) as caught:
         _ = world.rs.mfa_codes
+    assert caught.value.capability == Capability.MFA_CODES
+
+
+async def test_a_switch_that_needs_what_the_backend_lacks_is_refused_at_start(make_world: Any) -> None:
+    world = await make_world()
+    backend = world.rs.backend
+    del backend.__dict__["mfa_codes"]
+    with pytest.raises(UnsupportedCapability) as caught:
+        RegStack(settings(enable_sms_2fa=True), backend=backend, clock=world.clock)
     assert caught.value.capability == Capability.MFA_CODES
 
 

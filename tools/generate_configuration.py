@@ -120,11 +120,7 @@ NAMED_TABLES = {
 
 PLANNED = frozenset(
     """
-    transport mfa_pending_token_ttl_seconds
-    sms_code_length sms_code_ttl_seconds sms_code_max_attempts
-    login_mfa_confirm_rate_limit phone_start_rate_limit
-    phone_confirm_rate_limit phone_disable_rate_limit
-    oauth.enforce_mfa_on_oauth_signin
+    transport
     """.split()  # noqa: SIM905 - forty quoted names would read worse
 )
 """Settings that are read and checked, but that nothing acts on yet; sections with their dot."""

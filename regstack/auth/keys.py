@@ -45,9 +45,18 @@ class KeyRing:
         """
         return _derive(self._roots[kid or self.current_kid], purpose)
 
-    def fingerprint(self, purpose: str, value: str) -> str:
-        """Give a keyed hash (HMAC-SHA256, hex) under which storage may know a guessable value."""
-        return hmac.new(self.derive(purpose), value.encode("utf-8"), hashlib.sha256).hexdigest()
+    def fingerprint(self, purpose: str, value: str, kid: str | None = None) -> str:
+        """Give a keyed hash (HMAC-SHA256, hex) under which storage may know a guessable value.
+
+        Args:
+            purpose: what the key is for.
+            value: the guessable value.
+            kid: which root; the current one where it is not given.
+
+        Raises:
+            KeyError: no root has this key id.
+        """
+        return hmac.new(self.derive(purpose, kid), value.encode("utf-8"), hashlib.sha256).hexdigest()
 
 
 def _derive(root: bytes, purpose: str) -> bytes:

@@ -24,10 +24,16 @@ if TYPE_CHECKING:
 ACCESS: Final = "access"
 """Purpose of an access token."""
 
+MFA: Final = "mfa"
+"""Purpose of a half-finished sign-in."""
+
+PHONE: Final = "phone"
+"""Purpose of a phone set-up."""
+
 MAX_LENGTH = 4096
 """Characters of a token; a longer one is refused unread."""
 
-_PURPOSES = (ACCESS,)
+_PURPOSES = (ACCESS, MFA, PHONE)
 _HEADER = frozenset({"alg", "kid", "typ"})
 _LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 
@@ -43,6 +49,7 @@ class Claims:
         issued_at: UTC, milliseconds.
         expires_at: UTC, milliseconds.
         sid: reserved for server-side sessions.
+        kid: the key that signed it (`regstack.auth.keys.KeyRing`).
     """
 
     sub: str
@@ -51,6 +58,7 @@ class Claims:
     issued_at: datetime
     expires_at: datetime
     sid: str | None = None
+    kid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +108,7 @@ class JwtCodec:
             issued_at=issued_at,
             expires_at=issued_at + ttl,
             sid=sid,
+            kid=self._current_kid,
         )
         payload: dict[str, Any] = {
             "sub": claims.sub,
@@ -134,11 +143,11 @@ class JwtCodec:
 
         try:
             token = jwt.decode(text, find_key, algorithms=[self._algorithm])
-            return self._read(purpose, token.claims)
+            return self._read(purpose, token.claims, token.header["kid"])
         except (JoseError, KeyError, ValueError, TypeError, OverflowError, RecursionError):
             raise InvalidToken from None
 
-    def _read(self, purpose: str, payload: dict[str, Any]) -> Claims:
+    def _read(self, purpose: str, payload: dict[str, Any], kid: str) -> Claims:
         now = self._clock.now().timestamp()
         issued_at, expires_at = _moment(payload["iat"]), _moment(payload["exp"])
         sub, jti, ver, sid = payload["sub"], payload["jti"], payload["ver"], payload.get("sid")
@@ -156,7 +165,7 @@ class JwtCodec:
         )
         if not valid:
             raise InvalidToken
-        return Claims(sub, jti, ver, _datetime(issued_at), _datetime(expires_at), sid)
+        return Claims(sub, jti, ver, _datetime(issued_at), _datetime(expires_at), sid, kid)
 
 
 def _moment(value: object) -> float:

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from regstack.email.service import EmailService
+    from regstack.sms.service import SmsService
 
 
 def build_application(
     config: RegStackConfig,
     *,
     email_service: EmailService | None = None,
+    sms_service: SmsService | None = None,
     on_start: Callable[[RegStack], Awaitable[None]] | None = None,
     documentation: bool = False,
 ) -> FastAPI:
@@ -31,6 +33,7 @@ def build_application(
     Args:
         config: the settings.
         email_service: the mail transport, if not the one that `config.email` names.
+        sms_service: the text-message transport, if not the one that `config.sms` names.
         on_start: called once the schema is up to date, before the first request.
         documentation: serve `/docs` and `/openapi.json`. The page loads scripts of a third party,
             on the origin where people sign in: for demonstrations only.
@@ -39,7 +42,7 @@ def build_application(
         ConfigurationError: settings are missing or contradict each other.
         PluginError: no usable plugin takes the database URL.
     """
-    rs = RegStack(config=config, email_service=email_service)
+    rs = RegStack(config=config, email_service=email_service, sms_service=sms_service)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

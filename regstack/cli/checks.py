@@ -48,11 +48,11 @@ BACKEND_DEADLINE_SECONDS = 30
 async def all_checks(files: SettingsFiles) -> list[Finding]:
     """Run every check; those that need settings only where the settings can be read."""
     registry, transports = leniently(PluginRegistry), leniently(TransportRegistry)
-    from regstack.app import refuse_what_is_not_built
+    from regstack.app import check_settings
 
     try:
         config = files.load()
-        refuse_what_is_not_built(config)
+        check_settings(config)
     except RegStackError as error:
         broken = Finding(
             "configuration",

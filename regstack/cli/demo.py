@@ -8,6 +8,7 @@ import secrets
 import signal
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,40 +24,73 @@ if TYPE_CHECKING:
 
     from regstack.app import RegStack
     from regstack.email.message import MailMessage
+    from regstack.sms.service import SmsMessage
 
 ADMINISTRATOR = "admin@example.com"
+
+
+class Outbox:
+    """A folder that gets one file a message.
+
+    Args:
+        folder: made if it is not there.
+        suffix: of the files.
+    """
+
+    def __init__(self, folder: Path, suffix: str) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder = folder
+        self._suffix = suffix
+        self._numbers = itertools.count(1)
+
+    def put(self, message: bytes) -> None:
+        """Write a file, `0001` and the suffix, `0002` and so on."""
+        draft = self._folder / f"{secrets.token_hex(8)}.draft"
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(message)
+        # A link, unlike a rename, never replaces a file of another demo; and nobody sees half a file.
+        for number in self._numbers:
+            try:
+                os.link(draft, self._folder / f"{number:04}{self._suffix}")
+            except FileExistsError:
+                continue
+            break
+        draft.unlink()
 
 
 class DemoMail:
     """Prints each mail with its link, and writes it into a folder as well.
 
     Args:
-        folder: gets one file a mail, `0001.eml` and so on; made if it is not there.
+        folder: gets one file a mail, `0001.eml` and so on.
         from_address: the sender.
     """
 
     def __init__(self, folder: Path, from_address: str) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._folder = folder
+        self._outbox = Outbox(folder, ".eml")
         self._from_address = from_address
-        self._numbers = itertools.count(1)
         self._terminal = ConsoleEmailService(log_bodies=True, stream=sys.stdout)
 
     async def send(self, message: MailMessage) -> None:
         """Print the mail and write its file."""
         await self._terminal.send(message)
-        mail = message.to_email(self._from_address).as_bytes()
-        draft = self._folder / f"{secrets.token_hex(8)}.draft"
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(mail)
-        # A link, unlike a rename, never replaces a mail of another demo; and nobody sees half a file.
-        for number in self._numbers:
-            try:
-                os.link(draft, self._folder / f"{number:04}.eml")
-            except FileExistsError:
-                continue
-            break
-        draft.unlink()
+        self._outbox.put(message.to_email(self._from_address).as_bytes())
+
+
+class DemoTexts:
+    """Prints each text with its code, and writes it into a folder as well.
+
+    Args:
+        folder: gets one file a text, `0001.txt` and so on: the number, and below it the text.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._outbox = Outbox(folder, ".txt")
+
+    async def send(self, message: SmsMessage) -> None:
+        """Print the text and write its file."""
+        typer.echo(f"text message to {message.to}\n\n  {message.text}\n")
+        self._outbox.put(f"{message.to}\n{message.text}\n".encode())
 
 
 def run_demo(host: str, port: int, outbox: Path | None) -> None:
@@ -65,7 +99,7 @@ def run_demo(host: str, port: int, outbox: Path | None) -> None:
     Args:
         host: address to listen on.
         port: port, 0 for a free one.
-        outbox: folder for the mails, if not one that is thrown away too.
+        outbox: folder for mails and texts, if not one that is thrown away too.
 
     Raises:
         ConfigurationError: the address cannot be listened on.
@@ -76,19 +110,22 @@ def run_demo(host: str, port: int, outbox: Path | None) -> None:
     signal.signal(signal.SIGTERM, _leave)
     with tempfile.TemporaryDirectory(prefix="regstack-demo-") as folder:
         config = demo_config(listener.url, Path(folder))
-        mail = DemoMail(outbox or Path(folder) / "mails", config.email.from_address)
+        outbox = outbox or Path(folder) / "mails"
+        mail, texts = DemoMail(outbox, config.email.from_address), DemoTexts(outbox)
         password = secrets.token_urlsafe(12)
 
         async def welcome(rs: RegStack) -> None:
             await rs.bootstrap_admin(ADMINISTRATOR, password)
             typer.echo(_banner(config, listener, password))
 
-        app = build_application(config, email_service=mail, on_start=welcome, documentation=True)
+        app = build_application(
+            config, email_service=mail, sms_service=texts, on_start=welcome, documentation=True
+        )
         run_server(app, listener)
 
 
 def demo_config(base_url: str, folder: Path) -> RegStackConfig:
-    """Give settings with everything on, a fresh key, and a database in the folder."""
+    """Give settings with everything on that is installed, a fresh key, and a database in the folder."""
     return RegStackConfig(
         app_name="RegStack demo",
         base_url=base_url,
@@ -96,6 +133,7 @@ def demo_config(base_url: str, folder: Path) -> RegStackConfig:
         jwt_secret=secrets.token_urlsafe(48),
         enable_ui_router=True,
         enable_admin_router=True,
+        enable_sms_2fa=find_spec("phonenumbers") is not None,
         email=EmailConfig(backend="console", log_bodies=True),
     )
 
@@ -108,7 +146,7 @@ def _banner(config: RegStackConfig, listener: Listener, password: str) -> str:
     documentation   {listener.url}/docs
     administrator   {ADMINISTRATOR}, password {password}
 
-  Mails are printed here. Stop with Ctrl+C.
+  Mails and text messages are printed here. Stop with Ctrl+C.
 """
 
 

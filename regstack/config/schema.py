@@ -324,6 +324,8 @@ class RegStackConfig(BaseSettings):
     def _consistent(self) -> Self:
         if self.quiet_registration and not self.require_verification:
             raise ValueError("quiet_registration needs require_verification = true")
+        if self.oauth.enforce_mfa_on_oauth_signin and not self.enable_sms_2fa:
+            raise ValueError("oauth.enforce_mfa_on_oauth_signin needs enable_sms_2fa = true")
         if self.email.backend == "smtp" and not self.email.smtp_host:
             raise ValueError('email.backend = "smtp" needs email.smtp_host')
         return self

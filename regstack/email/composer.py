@@ -105,6 +105,14 @@ class MailComposer:
         """Tell an owner that the password is another now."""
         return self._compose("password_changed", to, full_name)
 
+    def mfa_enabled(self, to: str, *, full_name: str | None, phone_hint: str) -> MailMessage:
+        """Tell an owner that signing in asks for a code by text; templates see `phone_hint`."""
+        return self._compose("mfa_enabled", to, full_name, phone_hint=phone_hint)
+
+    def mfa_disabled(self, to: str, *, full_name: str | None) -> MailMessage:
+        """Tell an owner that signing in asks for the password alone."""
+        return self._compose("mfa_disabled", to, full_name)
+
     def provider_linked(self, to: str, *, full_name: str | None, provider: str) -> MailMessage:
         """Tell an owner of a new way into the account; templates see `provider`, its label."""
         return self._compose("provider_linked", to, full_name, provider=one_line(provider, LONGEST_NAME))

@@ -12,6 +12,7 @@ from regstack.routers.oauth import oauth_router
 from regstack.routers.passwords import passwords_router
 from regstack.routers.registration import registration_router
 from regstack.routers.route import api_route
+from regstack.routers.second_factor import second_factor_router
 from regstack.routers.sessions import sessions_router
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ def api_router(services: Services, deps: Dependencies, config: RegStackConfig) -
         ),
         passwords_router(route, services.passwords, deps, recovery=config.enable_password_reset),
     ]
+    if services.second_factor is not None and services.phone is not None:
+        routers.append(second_factor_router(route, services.second_factor, services.phone, deps))
     if config.enable_admin_router:
         routers.append(admin_router(route, services.administration, services.registration, deps))
     if services.oauth is not None:

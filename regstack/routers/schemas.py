@@ -13,7 +13,9 @@ from regstack.models.oauth_identity import OAuthIdentity  # noqa: TC001 - used b
 from regstack.models.text import check_text
 from regstack.models.user import User  # noqa: TC001 - used by `of` at run time
 from regstack.services.oauth_exchange import SignIn  # noqa: TC001 - used by `of` at run time
+from regstack.services.second_factor import MfaChallenge
 from regstack.services.sessions import AccessToken  # noqa: TC001 - used by `of` at run time
+from regstack.services.texted_codes import SentCode  # noqa: TC001 - used by `of` at run time
 
 _CHECKED = AfterValidator(check_text)
 _PASSWORD: JsonDict = {"format": "password"}
@@ -50,6 +52,22 @@ MailedToken = Annotated[
         examples=["the-token-of-the-link-that-was-mailed"],
     ),
     _CHECKED,
+]
+PendingToken = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=4096,
+        description="The token of the answer that said that a code was sent.",
+        examples=["the-token-of-what-is-half-finished"],
+    ),
+    _CHECKED,
+]
+Code = Annotated[
+    str, Field(min_length=1, max_length=32, description="As it was texted.", examples=["482913"]), _CHECKED
+]
+PhoneNumber = Annotated[
+    str, Field(min_length=1, max_length=40, description="E.164.", examples=["+41446681800"]), _CHECKED
 ]
 
 
@@ -102,6 +120,27 @@ class LoginBody(Body):
 
     email: Email
     password: GivenPassword
+
+
+class MfaConfirmBody(Body):
+    """A half-finished sign-in and the code that finishes it."""
+
+    mfa_pending_token: PendingToken
+    code: Code
+
+
+class PhoneStartBody(Body):
+    """A phone number (E.164) and the current password."""
+
+    phone_number: PhoneNumber
+    current_password: GivenPassword
+
+
+class PhoneConfirmBody(Body):
+    """A phone set-up and the code that finishes it."""
+
+    pending_token: PendingToken
+    code: Code
 
 
 class ProfileBody(Body):
@@ -194,6 +233,41 @@ class TokenAnswer(BaseModel):
         return cls(access_token=token.text, expires_in=token.expires_in)
 
 
+class DeliveryAnswer(BaseModel):
+    """How a code travels."""
+
+    channel: Literal["sms"]
+    hint: Annotated[str, Field(description="The end of the phone number.", examples=["…00"])]
+
+
+class MfaRequiredAnswer(BaseModel):
+    """The password was right; a code is on its way, and goes to `/login/mfa-confirm`."""
+
+    status: Literal["mfa_required"] = "mfa_required"
+    mfa_pending_token: str
+    expires_in: Annotated[int, Field(description="Seconds that the token is good for.")]
+    delivery: DeliveryAnswer
+
+    @classmethod
+    def of(cls, challenge: MfaChallenge) -> Self:
+        """Show a half-finished sign-in to whoever began it."""
+        delivery = DeliveryAnswer(channel=challenge.delivery.channel, hint=challenge.delivery.hint)
+        return cls(mfa_pending_token=challenge.token, expires_in=challenge.expires_in, delivery=delivery)
+
+
+class CodeSentAnswer(BaseModel):
+    """A code is on its way, and goes to `/phone/confirm`."""
+
+    status: Literal["code_sent"] = "code_sent"
+    pending_token: str
+    expires_in: Annotated[int, Field(description="Seconds that the token is good for.")]
+
+    @classmethod
+    def of(cls, sent: SentCode) -> Self:
+        """Show a phone set-up to whoever began it."""
+        return cls(pending_token=sent.token, expires_in=sent.expires_in)
+
+
 class Done(BaseModel):
     """It is done."""
 
@@ -248,14 +322,14 @@ class ExchangeAnswer(BaseModel):
     @classmethod
     def of(cls, sign_in: SignIn) -> Self:
         """Show a sign-in to whom it belongs."""
-        token, challenge = sign_in.token, sign_in.challenge
+        outcome = sign_in.outcome
         return cls(
-            access_token=token.text if token else None,
-            expires_in=token.expires_in if token else challenge.expires_in if challenge else 0,
+            access_token=None if isinstance(outcome, MfaChallenge) else outcome.text,
+            expires_in=outcome.expires_in,
             redirect_to=sign_in.redirect_to,
             was_new_account=sign_in.was_new_account,
-            mfa_required=challenge is not None,
-            mfa_pending_token=challenge.token if challenge else None,
+            mfa_required=isinstance(outcome, MfaChallenge),
+            mfa_pending_token=outcome.token if isinstance(outcome, MfaChallenge) else None,
         )
 
 
@@ -300,7 +374,8 @@ class InputProblems(BaseModel):
 
 
 _PROBLEMS = {
-    400: "A body that is not JSON; a wrong password; a token that is unknown, used or expired; nothing to do",
+    400: "A body that is not JSON; a wrong password or code; a token that is unknown, used or expired; "
+    "nothing to do",
     401: "Not signed in, or not with this address and password",
     403: "Not allowed",
     404: "Not found",

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Depends
 
-from regstack.routers.schemas import Done, LoginBody, TokenAnswer, problems
+from regstack.routers.schemas import Done, LoginBody, MfaRequiredAnswer, TokenAnswer, problems
+from regstack.services.second_factor import MfaChallenge
 from regstack.services.sessions import Session  # noqa: TC001 - FastAPI reads the annotation
 
 if TYPE_CHECKING:
@@ -27,11 +28,13 @@ def sessions_router(route: type[APIRoute], login: Login, sessions: Sessions, dep
         responses=problems(400, 401, 403, 422, 429),
         summary="Sign in",
         description="That an account is disabled or not confirmed yet (403) is told after the right password "
-        "alone.",
+        "alone. Where it has a second factor, the answer is `mfa_required` in place of a token.",
     )
-    async def log_in(body: LoginBody) -> TokenAnswer:
-        token = await login.log_in(body.email, body.password)
-        return TokenAnswer.of(token)
+    async def log_in(body: LoginBody) -> TokenAnswer | MfaRequiredAnswer:
+        outcome = await login.log_in(body.email, body.password)
+        if isinstance(outcome, MfaChallenge):
+            return MfaRequiredAnswer.of(outcome)
+        return TokenAnswer.of(outcome)
 
     @router.post(
         "/logout",

@@ -20,9 +20,15 @@ LOGIN = "login"
 PASSWORD = "password"  # noqa: S105 - a purpose
 """An attempt to confirm the current password."""
 
+MFA = "mfa"
+"""A guess at a texted code, whichever code it is."""
+
+SMS = "sms"
+"""A text with a code: nothing is guessed, but somebody pays for it."""
+
 
 class Lockout:
-    """Limits guesses for one account (OWASP ASVS 5.0, V6.3.1).
+    """Limits guesses, and what they cost, for one account (OWASP ASVS 5.0, V6.3.1).
 
     A guess is claimed in storage before it is looked at, so that of many at once, on any number
     of workers, no more than `login_lockout_threshold` are evaluated for each purpose. Storage
@@ -38,19 +44,20 @@ class Lockout:
             config.login_lockout_threshold, timedelta(seconds=config.login_lockout_window_seconds)
         )
 
-    async def claim(self, purpose: str, account: str) -> None:
+    async def claim(self, purpose: str, account: str, *, signed_in: bool = False) -> None:
         """Pay for one guess.
 
         Args:
-            purpose: what is tried: `LOGIN`, `PASSWORD`.
+            purpose: what is tried: `LOGIN`, `PASSWORD`, `MFA`, `SMS`.
             account: the email key that it is tried for, of an account or not.
+            signed_in: whoever tries has a session already, so that no place makes that the owner.
 
         Raises:
             TooManyAttempts: the limit of the current window is reached.
         """
         if not self._enabled:
             return
-        if purpose == PASSWORD:  # who tries this is signed in already, and no place makes that the owner
+        if signed_in:
             decision = await self._throttle.claim(f"{purpose}:{account}", self._rule)
         else:
             decision = await self._throttle.claim_for(purpose, account, self._rule)

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from regstack.auth.emails import email_key
-from regstack.errors import AccountDisabled, AuthenticationError, EmailNotVerified, InvalidCredentials
+from regstack.errors import (
+    AccountDisabled,
+    AuthenticationError,
+    EmailNotVerified,
+    InvalidCredentials,
+    SecondFactorUnavailable,
+)
 from regstack.services.lockout import LOGIN
 
 if TYPE_CHECKING:
-    from regstack.auth.clock import Clock
     from regstack.auth.passwords import PasswordHasher
     from regstack.backends.protocols import UserRepoProtocol
     from regstack.config.schema import RegStackConfig
     from regstack.models.user import LoginSubject, User
+    from regstack.services.admission import Admission
     from regstack.services.audit import Audit
-    from regstack.services.events import EventHooks
     from regstack.services.limits import Limits
     from regstack.services.lockout import Lockout
-    from regstack.services.sessions import AccessToken, Sessions
+    from regstack.services.second_factor import MfaChallenge, SecondFactor
+    from regstack.services.sessions import AccessToken
 
 _REASONS: dict[type[AuthenticationError], str] = {
     InvalidCredentials: "credentials",
     AccountDisabled: "disabled",
     EmailNotVerified: "unverified",
+    SecondFactorUnavailable: "second_factor",
 }
 
 
@@ -33,40 +39,43 @@ class Login:
 
     Every path, known address or not, makes the same claim, the same read and exactly one
     password verification; what differs is told only after the right password.
+
+    An account that asks for a second factor is not let in without one, also where
+    `enable_sms_2fa` is off and `second_factor` therefore None: a switch must not take away, in
+    silence and for everybody, what people protected themselves with.
     """
 
     def __init__(
         self,
         users: UserRepoProtocol,
         hasher: PasswordHasher,
-        sessions: Sessions,
         lockout: Lockout,
         limits: Limits,
+        second_factor: SecondFactor | None,
+        admission: Admission,
         audit: Audit,
-        events: EventHooks,
-        clock: Clock,
         config: RegStackConfig,
     ) -> None:
         self._users = users
         self._hasher = hasher
-        self._sessions = sessions
         self._lockout = lockout
         self._limits = limits
+        self._second_factor = second_factor
+        self._admission = admission
         self._audit = audit
-        self._events = events
-        self._clock = clock
         self._require_verification = config.require_verification
         self._quiet = config.quiet_registration
 
-    async def log_in(self, email: str, password: str) -> AccessToken:
-        """Check address and password and hand out an access token.
+    async def log_in(self, email: str, password: str) -> AccessToken | MfaChallenge:
+        """Check address and password; hand out an access token, or ask for the second factor.
 
         Raises:
             InvalidCredentials: wrong address or wrong password.
             TooManyAttempts: too many wrong passwords for this address, or `login_rate_limit` is
-                reached.
+                reached; after the right password, too many texts.
             AccountDisabled: right password, but the account is disabled.
             EmailNotVerified: right password, but the address is not confirmed yet.
+            SecondFactorUnavailable: right password, but no code can be sent.
             Overloaded: too many passwords are being checked already.
         """
         key = email_key(email)
@@ -82,8 +91,11 @@ class Login:
             reason = _REASONS[type(error)]
             self._audit.record("login", "failure", user=subject.user, account=key, reason=reason)
             raise
-        await self._complete(user, key, check.new_hash)
-        return self._sessions.issue(user)
+        if check.new_hash is not None and user.hashed_password is not None:
+            await self._users.rehash_password(user.id, old_hash=user.hashed_password, new_hash=check.new_hash)
+        if self._second_factor is not None and user.is_mfa_enabled:
+            return await self._second_factor.begin(user)
+        return await self._admission.admit(user)
 
     def _admit(self, subject: LoginSubject, *, matches: bool) -> User:
         user = subject.user
@@ -93,19 +105,6 @@ class Login:
             raise AccountDisabled
         if user is None or (self._require_verification and not user.is_verified):
             raise EmailNotVerified
+        if user.is_mfa_enabled and self._second_factor is None:
+            raise SecondFactorUnavailable
         return user
-
-    async def _complete(self, user: User, key: str, new_hash: str | None) -> None:
-        now = self._clock.now()
-        writes = [
-            self._users.record_login(user.id, now),
-            self._lockout.clear(LOGIN, key),
-            self._lockout.remember_place(key),
-        ]
-        if new_hash is not None and user.hashed_password is not None:
-            writes.append(
-                self._users.rehash_password(user.id, old_hash=user.hashed_password, new_hash=new_hash)
-            )
-        await asyncio.gather(*writes)
-        self._audit.record("login", user=user)
-        self._events.fire("user_logged_in", user=user)

@@ -57,6 +57,22 @@ class Notices:
             kind="password_changed",
         )
 
+    def mfa_enabled(self, user: User, phone_hint: str) -> None:
+        """Tell the owner that signing in asks for a code now, and by which phone."""
+        self._mailer.post(
+            lambda: self._composer.mfa_enabled(
+                to=user.email, full_name=user.full_name, phone_hint=phone_hint
+            ),
+            kind="mfa_enabled",
+        )
+
+    def mfa_disabled(self, user: User) -> None:
+        """Tell the owner that signing in asks for the password alone now."""
+        self._mailer.post(
+            lambda: self._composer.mfa_disabled(to=user.email, full_name=user.full_name),
+            kind="mfa_disabled",
+        )
+
     def provider_linked(self, user: User, provider: str) -> None:
         """Tell the owner that an external provider opens the account now; by the provider's label."""
         self._mailer.post(

@@ -6,10 +6,11 @@ import asyncio
 import hmac
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from regstack.auth.one_time import hash_token, new_token
 from regstack.errors import UnknownExchange
+from regstack.services.second_factor import MfaChallenge
 
 if TYPE_CHECKING:
     from regstack.auth.clock import Clock
@@ -26,32 +27,10 @@ if TYPE_CHECKING:
     from regstack.services.limits import Limits
     from regstack.services.lockout import Lockout
     from regstack.services.oauth_accounts import OAuthAccounts
+    from regstack.services.second_factor import SecondFactor
     from regstack.services.sessions import AccessToken, Sessions
 
 _EXCHANGE_ID = re.compile(r"([0-9a-f-]{36})\.[A-Za-z0-9_-]{43}")
-
-
-class MfaChallenge(Protocol):
-    """A half-finished sign-in, as the second factor hands it out."""
-
-    @property
-    def token(self) -> str:
-        """To be given back with the code; it is no session."""
-
-    @property
-    def expires_in(self) -> int:
-        """Seconds that the token is good for."""
-
-    @property
-    def delivery(self) -> Any:
-        """How the code travels."""
-
-
-class SecondFactor(Protocol):
-    """What a sign-in asks of the second factor."""
-
-    async def begin(self, user: User) -> MfaChallenge:
-        """Send a code to an account whose first factor was right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +38,12 @@ class SignIn:
     """What an exchange id was exchanged for: a token, or the question for the second factor.
 
     Attributes:
-        token: of the session.
-        challenge: the half-finished sign-in, where there is no token.
+        outcome: one or the other.
         redirect_to: the path of this site that the person wanted to go to.
         was_new_account: the sign-in made the account.
     """
 
-    token: AccessToken | None
-    challenge: MfaChallenge | None
+    outcome: AccessToken | MfaChallenge
     redirect_to: str | None
     was_new_account: bool
 
@@ -119,7 +96,8 @@ class OAuthExchange:
             UnknownExchange: it is unknown, used or expired, belongs to another browser, or the
                 account changed since.
             AccountDisabled, EmailNotVerified: see `OAuthAccounts.admissible`.
-            TooManyAttempts: `oauth_exchange_rate_limit` is reached.
+            TooManyAttempts: `oauth_exchange_rate_limit` is reached; with a second factor, too many
+                texts.
         """
         await self._limits.claim("oauth_exchange")
         row = await self._states.consume(hash_token(exchange_id), self._clock.now())
@@ -132,30 +110,31 @@ class OAuthExchange:
         self._accounts.admissible(user)
         if parts[1] not in {identity.id for identity in await self._accounts.linked(user)}:
             raise UnknownExchange
-        token, challenge = await self._admit(user, parts[1])
-        if token is not None:
+        outcome = await self._admit(user, parts[1])
+        half_finished = isinstance(outcome, MfaChallenge)
+        if not half_finished:
             self._audit.record("oauth_login", user=user, provider=row.provider)
         self._events.fire(
             "oauth_signin_completed",
             user=user,
             provider=row.provider,
             was_new_account=row.was_new_account,
-            mfa_required=challenge is not None,
+            mfa_required=half_finished,
         )
-        return SignIn(token, challenge, row.redirect_to, row.was_new_account)
+        return SignIn(outcome, row.redirect_to, row.was_new_account)
 
-    async def _admit(self, user: User, identity_id: str) -> tuple[AccessToken | None, MfaChallenge | None]:
+    async def _admit(self, user: User, identity_id: str) -> AccessToken | MfaChallenge:
         now = self._clock.now()
         if self._second_factor is not None and user.is_mfa_enabled:
             await self._identities.touch_last_used(identity_id, now)
-            return None, await self._second_factor.begin(user)
+            return await self._second_factor.begin(user)
         await asyncio.gather(
             self._identities.touch_last_used(identity_id, now),
             self._users.record_login(user.id, now),
             self._lockout.remember_place(user.email_key),
         )
         self._events.fire("user_logged_in", user=user)
-        return self._sessions.issue(user), None
+        return self._sessions.issue(user)
 
 
 def new_exchange_id(identity: OAuthIdentity) -> str:

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from regstack.services.login import Login
     from regstack.services.oauth import OAuth
     from regstack.services.passwords import Passwords
+    from regstack.services.phone import Phone
     from regstack.services.registration import Registration
+    from regstack.services.second_factor import SecondFactor
     from regstack.services.sessions import Sessions
 
 
@@ -22,6 +24,8 @@ class Services:
 
     registration: Registration
     login: Login
+    second_factor: SecondFactor | None
+    phone: Phone | None
     sessions: Sessions
     passwords: Passwords
     email_change: EmailChange

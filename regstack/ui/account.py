@@ -9,9 +9,11 @@ from fastapi import HTTPException, Request, Response
 from regstack.errors import InvalidToken
 from regstack.routers.entries import read_entries
 from regstack.routers.schemas import LinkedProvider, UserAnswer
+from regstack.services.second_factor import Delivery
 from regstack.ui.forms import CONFIRM_EMAIL_CHANGE, DELETE, EMAIL, NAME, PASSWORD
 from regstack.ui.links import mailed_token
 from regstack.ui.oauth import oauth_pages
+from regstack.ui.second_factor import second_factor_pages
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -44,12 +46,12 @@ def account_pages(router: APIRouter, site: Site, services: Services, *, deletion
         request: Request, form: Form[B], act: Callable[[User, B], Awaitable[Response]]
     ) -> Response:
         entries, user = await read_entries(request), await signed_in(request)
-        shown = await _shown(user, services)
+        shown = await _shown(user, services, request, site)
         return await site.submit(request, form, entries, lambda body: act(user, body), **shown)
 
     @router.get("/me")
     async def show(request: Request) -> Response:
-        return site.show(request, "me", **await _shown(await signed_in(request), services))
+        return site.show(request, "me", **await _shown(await signed_in(request), services, request, site))
 
     @router.get("/me/{form}")
     async def show_form() -> Response:
@@ -82,6 +84,8 @@ def account_pages(router: APIRouter, site: Site, services: Services, *, deletion
 
     if services.oauth is not None:
         oauth_pages(router, site, services.oauth, session_of, submit)
+    if services.phone is not None:
+        second_factor_pages(router, site, services.phone, submit)
 
     @router.post("/me/delete")
     async def delete(request: Request) -> Response:
@@ -108,11 +112,13 @@ def account_pages(router: APIRouter, site: Site, services: Services, *, deletion
         return await site.submit(request, CONFIRM_EMAIL_CHANGE, await read_entries(request), act)
 
 
-async def _shown(user: User, services: Services) -> dict[str, Any]:
-    """What the template may know of an account: its public part, and what it is entered by."""
+async def _shown(user: User, services: Services, request: Request, site: Site) -> dict[str, Any]:
+    """What the template may know: of an account its public part, and what it is entered by."""
     linked = await services.oauth.accounts.linked(user) if services.oauth is not None else []
     return {
         "user": UserAnswer.of(user),
         "has_password": user.hashed_password is not None,
         "linked": [LinkedProvider.of(identity) for identity in linked],
+        "phone_hint": Delivery.to_phone(user.phone_number).hint if user.phone_number else None,
+        "awaits_phone_code": site.phone_cookie.read(request) is not None,
     }

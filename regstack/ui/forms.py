@@ -10,20 +10,24 @@ from pydantic import BeforeValidator
 from regstack.errors import (
     EmailNotVerified,
     InvalidEmail,
+    InvalidPhoneNumber,
     PasswordRejected,
     RegStackError,
     UserAlreadyExistsError,
+    WrongCode,
     WrongPassword,
 )
 from regstack.routers.schemas import (
     Body,
     ChangeEmailBody,
     ChangePasswordBody,
+    Code,
     CurrentPasswordBody,
     EmailBody,
     FullName,
     GivenPassword,
     LoginBody,
+    PhoneStartBody,
     ProfileBody,
     ProviderName,
     RegisterBody,
@@ -40,7 +44,7 @@ if TYPE_CHECKING:
 
 B = TypeVar("B", bound=Body)
 
-SHOWN_AGAIN = frozenset({"email", "new_email", "full_name"})
+SHOWN_AGAIN = frozenset({"email", "new_email", "full_name", "phone_number"})
 """Fields whose entries a page repeats after an error; of all others nothing comes back."""
 
 _FIELDS_AT_FAULT: dict[type[RegStackError], tuple[str, ...]] = {
@@ -48,6 +52,8 @@ _FIELDS_AT_FAULT: dict[type[RegStackError], tuple[str, ...]] = {
     UserAlreadyExistsError: ("email",),
     PasswordRejected: ("password", "new_password"),
     WrongPassword: ("current_password", "password"),
+    WrongCode: ("code",),
+    InvalidPhoneNumber: ("phone_number",),
 }
 
 ERROR_WORDS: dict[type[RegStackError], str] = {
@@ -60,6 +66,11 @@ GivenName = Annotated[
     FullName | None,
     BeforeValidator(lambda entry: entry.strip() or None if isinstance(entry, str) else entry),
 ]
+
+GivenCode = Annotated[
+    Code, BeforeValidator(lambda entry: "".join(entry.split()) if isinstance(entry, str) else entry)
+]
+"""A code as people type it, blanks in the middle included."""
 
 
 class RegisterForm(RegisterBody):
@@ -84,6 +95,19 @@ class LoginForm(LoginBody):
     """A sign-in, and where to go after it."""
 
     next: str
+
+
+class MfaConfirmForm(Body):
+    """The code that finishes a sign-in, and where to go after it."""
+
+    code: GivenCode
+    next: str
+
+
+class PhoneConfirmForm(Body):
+    """The code that confirms a phone."""
+
+    code: GivenCode
 
 
 class ProviderForm(Body):
@@ -164,6 +188,7 @@ REGISTER = Form("register", "register", RegisterForm)
 VERIFY = Form("verify", "verify", VerifyForm)
 RESEND = Form("resend", "verify", EmailBody)
 LOGIN = Form("login", "login", LoginForm)
+MFA_CONFIRM = Form("mfa-confirm", "mfa-confirm", MfaConfirmForm)
 FORGOT = Form("forgot", "forgot", EmailBody)
 RESET = Form("reset", "reset", ResetPasswordBody)
 CONFIRM_EMAIL_CHANGE = Form("confirm-email-change", "confirm-email-change", TokenBody)
@@ -172,11 +197,14 @@ PASSWORD = Form("password", "me", ChangePasswordBody)
 EMAIL = Form("email", "me", ChangeEmailBody)
 CONNECT = Form("connect", "me", ProviderForm)
 DISCONNECT = Form("disconnect", "me", ProviderForm)
+PHONE = Form("phone", "me", PhoneStartBody)
+PHONE_CONFIRM = Form("phone-confirm", "me", PhoneConfirmForm)
+PHONE_REMOVE = Form("phone-remove", "me", CurrentPasswordBody)
 DELETE = Form("delete", "me", DeleteForm)
 
 FORMS: tuple[Form[Any], ...] = (
-    *(REGISTER, VERIFY, RESEND, LOGIN, FORGOT, RESET, CONFIRM_EMAIL_CHANGE),
-    *(NAME, PASSWORD, EMAIL, CONNECT, DISCONNECT, DELETE),
+    *(REGISTER, VERIFY, RESEND, LOGIN, MFA_CONFIRM, FORGOT, RESET, CONFIRM_EMAIL_CHANGE),
+    *(NAME, PASSWORD, EMAIL, CONNECT, DISCONNECT, PHONE, PHONE_CONFIRM, PHONE_REMOVE, DELETE),
 )
 
 

@@ -23,6 +23,7 @@ NOTICES: dict[str, dict[str, str]] = {
         "Sign in with the new one.",
         "signed-out": "You are signed out.",
         "sign-in": "Sign in to go on.",
+        "code-over": "This code cannot be used any more. Sign in again, and we send you a new one.",
         "deleted": "The account is deleted.",
     },
     "verify": {
@@ -39,6 +40,10 @@ NOTICES: dict[str, dict[str, str]] = {
         "name": "Your name is saved.",
         "password": "Your password is changed. All other devices are signed out.",
         "email": "We sent a link to the new address. Your address changes when you open it.",
+        "phone-code": "We sent a code to your phone. Write it below to finish.",
+        "phone-over": "This code cannot be used any more. Give the number again, and we send a new one.",
+        "phone": "From now on, signing in takes your password and a code from your phone.",
+        "phone-removed": "Your phone is removed. Signing in takes your password alone.",
         "connected": "Connected. You can sign in with it from now on.",
         "disconnected": "Disconnected. It does not sign you in any more.",
     },

@@ -51,10 +51,10 @@ def registration_pages(router: APIRouter, site: Site, services: Services, config
         async def act(body: VerifyForm) -> Response:
             user = await registration.verify(body.token, body.password)
             try:
-                token = await services.login.log_in(user.email, body.password)
+                outcome = await services.login.log_in(user.email, body.password)
             except RegStackError:  # the address is confirmed all the same
                 return site.go("login", done="verified")
-            return site.cookie.put(site.go("me", done="verified"), token)
+            return site.welcome(outcome, done="verified")
 
         return await site.submit(request, VERIFY, await read_entries(request), act)
 

@@ -5,47 +5,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastapi import Request, Response  # noqa: TC002 - FastAPI reads the annotations
-from fastapi.responses import RedirectResponse
 
 from regstack.auth.redirects import local_path
-from regstack.errors import AuthenticationError, InvalidToken, UnknownExchange
+from regstack.errors import AuthenticationError, UnknownExchange
 from regstack.routers.entries import read_entries
 from regstack.services.oauth_flow import word_for
+from regstack.ui.door import Door
 from regstack.ui.forms import LOGIN
+from regstack.ui.second_factor import code_pages
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
     from regstack.services.services import Services
-    from regstack.services.sessions import AccessToken, Session
     from regstack.ui.forms import LoginForm
     from regstack.ui.site import Site
 
 
 def sessions_pages(router: APIRouter, site: Site, services: Services) -> None:
-    """Add `/login`, `/logout` and, with social sign-in, `/oauth-complete`."""
-    sessions = services.sessions
-
-    async def find_session(request: Request) -> Session | None:
-        token = site.cookie.read(request)
-        try:
-            return await sessions.recognise(token) if token is not None else None
-        except InvalidToken:
-            return None
-
-    async def welcome(request: Request, token: AccessToken, path: str | None) -> Response:
-        # A browser holds one session; the one it had must not live on unseen (ASVS 5.0, V7.2.4).
-        if earlier := await find_session(request):
-            await sessions.end(earlier)
-        response = RedirectResponse(path, 303) if path else site.go("me")
-        return site.cookie.put(response, token)
+    """Add `/login`, `/mfa-confirm`, `/logout` and, with social sign-in, `/oauth-complete`."""
+    door = Door(site, services.sessions)
 
     @router.get("/login")
     async def show_login(request: Request) -> Response:
         wanted = request.query_params.get("next")
         # A host that sends somebody here who is signed in already wants another account.
         is_plain = not {"next", "done", "error"} & request.query_params.keys()
-        if is_plain and await find_session(request):
+        if is_plain and await door.find_session(request):
             return site.go("me")
         return site.show(request, "login", next=local_path(wanted) or "")
 
@@ -55,10 +41,13 @@ def sessions_pages(router: APIRouter, site: Site, services: Services) -> None:
         path = local_path(entries.get("next"))
 
         async def act(body: LoginForm) -> Response:
-            token = await services.login.log_in(body.email, body.password)
-            return await welcome(request, token, path)
+            outcome = await services.login.log_in(body.email, body.password)
+            return await door.let_in(request, outcome, path)
 
         return await site.submit(request, LOGIN, entries, act, next=path or "")
+
+    if services.second_factor is not None:
+        code_pages(router, site, services.second_factor, door)
 
     if services.oauth is not None:
         exchange = services.oauth.exchange
@@ -75,16 +64,12 @@ def sessions_pages(router: APIRouter, site: Site, services: Services) -> None:
                 sign_in = await exchange.redeem(given[0] if len(given) == 1 else "", browser=browser)
             except UnknownExchange:
                 # Loaded again, most likely: who is signed in by now is where they wanted to be.
-                return site.go("me") if await find_session(request) else site.go("login", error="expired")
+                if await door.find_session(request):
+                    return site.go("me")
+                return site.go("login", error="expired")
             except AuthenticationError as error:
                 return site.go("login", error=word_for(error) or "")
-            path = sign_in.redirect_to
-            if sign_in.token is not None:
-                return await welcome(request, sign_in.token, path)
-            response = site.go("mfa-confirm", next=path or "")
-            if sign_in.challenge is None:
-                return response
-            return site.sign_in_cookie.put(response, sign_in.challenge.token, sign_in.challenge.expires_in)
+            return await door.let_in(request, sign_in.outcome, sign_in.redirect_to)
 
     @router.get("/logout")
     async def show_logout() -> Response:
@@ -92,6 +77,4 @@ def sessions_pages(router: APIRouter, site: Site, services: Services) -> None:
 
     @router.post("/logout")
     async def log_out(request: Request) -> Response:
-        if session := await find_session(request):
-            await sessions.end(session)
-        return site.cookie.drop(site.go("login", done="signed-out"))
+        return await door.let_out(request)

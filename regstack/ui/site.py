@@ -11,9 +11,10 @@ from jinja2 import BaseLoader, Environment, FileSystemLoader, StrictUndefined
 from pydantic import ValidationError
 
 from regstack.auth.password_policy import MINIMUM_LENGTH
-from regstack.errors import InvalidOneTimeToken, InvalidToken, RegStackError
+from regstack.errors import ChallengeOver, InvalidOneTimeToken, InvalidToken, RegStackError
 from regstack.routers.cookies import OAUTH_COOKIE, InstanceCookie
 from regstack.routers.errors import to_http
+from regstack.services.second_factor import MfaChallenge
 from regstack.ui.assets import STYLESHEET, stylesheet_version
 from regstack.ui.cookie import SessionCookie
 from regstack.ui.forms import ERROR_WORDS, FORMS, FormState, problems_in
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from regstack.config.schema import RegStackConfig
     from regstack.routers.schemas import Body
+    from regstack.services.sessions import AccessToken
     from regstack.ui.forms import Form
 
     B = TypeVar("B", bound=Body)
@@ -55,6 +57,7 @@ class Site:
         self.cookie = SessionCookie(config)
         # What is half finished is kept apart from the session, and never in an address.
         self.sign_in_cookie = InstanceCookie(config, "mfa")
+        self.phone_cookie = InstanceCookie(config, "phone")
         self.oauth_cookie = InstanceCookie(config, OAUTH_COOKIE)
         self.own_origin = OwnOrigin(config)
         self.headers = page_headers(config)
@@ -83,6 +86,7 @@ class Site:
             "allow_registration": config.allow_registration,
             "enable_password_reset": config.enable_password_reset,
             "enable_account_deletion": config.enable_account_deletion,
+            "enable_sms_2fa": config.enable_sms_2fa,
             "minimum_password_length": MINIMUM_LENGTH,
         }
 
@@ -149,6 +153,22 @@ class Site:
             self.url(page, **{name: value for name, value in query.items() if value}), 303
         )
 
+    def welcome(
+        self, outcome: AccessToken | MfaChallenge, *, path: str | None = None, done: str = ""
+    ) -> RedirectResponse:
+        """Send a browser whose password was right to where it wanted to go, or to the second factor.
+
+        Args:
+            outcome: what the sign-in came to.
+            path: where to go, if not to the account.
+            done: the notice of the account's page.
+        """
+        if isinstance(outcome, MfaChallenge):
+            response = self.go("mfa-confirm", next=path or "")
+            return self.sign_in_cookie.put(response, outcome.token, outcome.expires_in)
+        response = RedirectResponse(path, 303) if path else self.go("me", done=done)
+        return self.cookie.put(response, outcome)
+
     def show_problem(
         self, request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None
     ) -> HTMLResponse:
@@ -174,6 +194,7 @@ class Site:
 
         Raises:
             InvalidToken: whoever was signed in is not any more.
+            ChallengeOver: no entry of this form can be right any more.
         """
         token = entries.get("token")
         try:
@@ -184,7 +205,7 @@ class Site:
                 return self._refuse(request, form, entries, InvalidOneTimeToken(), token=None, **context)
             state = FormState.refused(form, entries, problems=problems)
             return self.show(request, form.page, status=422, failed=state, token=token, **context)
-        except InvalidToken:
+        except (InvalidToken, ChallengeOver):
             raise
         except RegStackError as error:
             kept = None if isinstance(error, InvalidOneTimeToken) else token

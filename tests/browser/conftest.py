@@ -27,6 +27,7 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 
 from regstack import RegStack, RegStackConfig
+from regstack.sms.null import NullSmsService
 from tests.social import FakeProvider, person
 
 INSTALL = "apt-get install -y --no-install-recommends chromium chromium-driver"
@@ -173,7 +174,7 @@ class Server:
         port = self._socket.getsockname()[1]
         self.base_url = f"http://{host}:{port}"
         self.provider = FakeProvider(origin=f"http://{provider_host}:{port}") if provider_host else None
-        self.outbox = Outbox()
+        self.outbox, self.texts = Outbox(), NullSmsService()
         defaults = {
             "app_name": "Example",
             "base_url": self.base_url,
@@ -185,7 +186,9 @@ class Server:
         }
         config = RegStackConfig(**(defaults | settings))
         providers = {"acme": self.provider} if self.provider else None
-        self.rs = RegStack(config, email_service=self.outbox, oauth_providers=providers)
+        self.rs = RegStack(
+            config, email_service=self.outbox, sms_service=self.texts, oauth_providers=providers
+        )
         self._ready = threading.Event()
         app = FastAPI(lifespan=self._lifespan)
         app.include_router(self.rs.ui_router, prefix=config.ui_prefix)
@@ -229,6 +232,11 @@ class Server:
         found = re.search(r"https?://\S+token=[\w-]+", text)
         assert found
         return found[0]
+
+    def texted_code(self, to: str) -> str:
+        """The code in the newest text to a number."""
+        assert asyncio.run_coroutine_threadsafe(self.rs.drain(), self._loop).result(DEADLINE)
+        return str([text for text in self.texts.outbox if text.to == to][-1].text.split()[0])
 
     def __enter__(self) -> Self:
         self._thread.start()

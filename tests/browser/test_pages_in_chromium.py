@@ -80,6 +80,39 @@ def test_a_person_does_the_whole_main_job(chromium: Any, start_server: Any, host
     assert chromium.url == f"{account}/login?done=deleted"
 
 
+def test_a_person_signs_in_with_a_second_factor(chromium: Any, start_server: Any) -> None:
+    server = start_server("app.test", enable_sms_2fa=True, require_verification=False)
+    account, phone = f"{server.base_url}/account", "+41446681800"
+    chromium.open(f"{account}/register")
+    chromium.fill("/register", email="alice@example.com", password=PASSWORD)
+    chromium.fill("/login", email="alice@example.com", password=PASSWORD)
+
+    chromium.fill("/me/phone", phone_number="+41 44 668 18 00", current_password=PASSWORD)
+    assert "Write it below" in chromium.text('[role="status"]')
+    code = server.texted_code(phone)
+    chromium.fill("/me/phone-confirm", code=f"{code[:3]} {code[3:]}")
+    assert "ending in …00" in chromium.text()
+
+    chromium.fill("/logout")
+    chromium.fill("/login", email="alice@example.com", password=PASSWORD)
+    assert chromium.url == f"{account}/mfa-confirm"
+    cookies = {cookie["name"]: cookie for cookie in chromium.cookies()}
+    assert "regstack-account" not in cookies
+    half_finished = cookies["regstack-mfa-account"]
+    assert (half_finished["httpOnly"], half_finished["sameSite"]) == (True, "Lax")
+    chromium.fill("/mfa-confirm", code="12345x")
+    assert "This is not the code that was sent" in chromium.text("#mfa-confirm-code-problem")
+    chromium.fill("/mfa-confirm", code=server.texted_code(phone))
+    assert chromium.url == f"{account}/me"
+    cookies = {cookie["name"]: cookie for cookie in chromium.cookies()}
+    assert "regstack-account" in cookies
+    assert "regstack-mfa-account" not in cookies
+
+    chromium.click("details:last-of-type summary")
+    chromium.fill("/me/phone-remove", current_password=PASSWORD)
+    assert "Your phone is removed" in chromium.text('[role="status"]')
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "app.test"])
 def test_another_site_cannot_sign_anyone_in(chromium: Any, start_server: Any, host: str) -> None:
     server = start_server(host, require_verification=False)

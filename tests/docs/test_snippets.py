@@ -60,6 +60,39 @@ async def test_the_readme_embeds_regstack_in_one_block(pages: dict[str, str]) ->
         assert (await client.get("/hello", headers=headers)).json() == {"hello": "alice@example.com"}
 
 
+async def test_the_page_of_the_second_factor_is_one_application(
+    pages: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = run("docs/second-factor.md", pages)
+    sent: list[Any] = []
+
+    class Kept(names["Pigeons"]):  # type: ignore[misc]
+        async def send(self, message: Any) -> None:
+            await super().send(message)
+            sent.append(message)
+
+    rs = names["rs"]
+    rs.set_sms_backend(Kept())
+    async with running(names) as client:
+        headers = await sign_in(client, names)
+        body = {"phone_number": "+41446681800", "current_password": PASSWORD}
+        answer = await client.post("/api/auth/phone/start", json=body, headers=headers)
+        assert await rs.drain()
+        body = {"pending_token": answer.json()["pending_token"], "code": sent[-1].text.split()[0]}
+        answer = await client.post("/api/auth/phone/confirm", json=body, headers=headers)
+        assert answer.json()["is_mfa_enabled"] is True
+        login = {"email": "alice@example.com", "password": PASSWORD}
+        begun = (await client.post("/api/auth/login", json=login)).json()
+        assert begun["delivery"] == {"channel": "sms", "hint": "…00"}
+        assert await rs.drain()
+        body = {"mfa_pending_token": begun["mfa_pending_token"], "code": sent[-1].text.split()[0]}
+        finished = await client.post("/api/auth/login/mfa-confirm", json=body)
+        assert "access_token" in finished.json()
+        await names["let_in_without_phone"](answer.json()["id"])
+        assert "access_token" in (await client.post("/api/auth/login", json=login)).json()
+    assert "to +41446681800" in capsys.readouterr().out
+
+
 async def test_the_quickstart_is_one_application(
     pages: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -78,6 +78,7 @@ def test_the_whole_main_job_is_played_over_http(demo_url: str, outbox: Path) -> 
     assert run.returncode == 0, run.stdout + run.stderr
     steps = re.findall(r"^ *\d+\. (.+)$", run.stdout, re.MULTILINE)
     assert steps[0] == "Register"
+    assert "Sign in: the password is half of it" in steps
     assert steps[-1] == "Nobody is there any more"
     assert run.stdout.endswith("Everything answered as it should.\n")
 

@@ -14,11 +14,13 @@ from typing import Any
 from schemathesis import AuthContext, Case, HookContext
 from schemathesis.generation.meta import TestPhase
 
+from regstack.errors import RegStackError
 from regstack.models.ids import new_id
 from regstack.models.user import User
 from tests.served import Served
 
 PASSWORD = "correct horse battery"
+PHONE = "+41446681800"
 USUALLY = 0.8
 
 
@@ -53,6 +55,10 @@ class People:
             "current_password": self._password,
             "token": self._mailed_token,
             "user_id": self._id,
+            "phone_number": self._phone_number,
+            "pending_token": self._pending_token,
+            "mfa_pending_token": self._pending_token,
+            "code": self._code,
         }
         # How a token gets into a mail, by the operation that takes it.
         self._mails: dict[str, Callable[[Person], Awaitable[str]]] = {
@@ -66,6 +72,8 @@ class People:
         self._recent: deque[Person] = deque(maxlen=4)
         self._callers: dict[str, Person] = {}
         self._dice: dict[str, random.Random] = {}
+        # What a code belongs to, until the field beside it was asked for.
+        self._begun: dict[tuple[str, str], tuple[str, str]] = {}
 
     def get(self, case: Case[Any], _: AuthContext) -> Person | None:
         """Give who makes a call, where somebody must be signed in."""
@@ -144,6 +152,39 @@ class People:
 
     async def _password(self, person: Person, operation: str) -> str:
         return PASSWORD
+
+    async def _phone_number(self, person: Person, operation: str) -> str:
+        return PHONE
+
+    async def _pending_token(self, person: Person, operation: str) -> str:
+        return (await self._half_finished(person, operation))[0]
+
+    async def _code(self, person: Person, operation: str) -> str:
+        return (await self._half_finished(person, operation))[1]
+
+    async def _half_finished(self, person: Person, operation: str) -> tuple[str, str]:
+        """Give a token and its code, the same ones to both fields of a body."""
+        place = person.user.id, operation
+        begun = self._begun.pop(place, None)
+        if begun is None:
+            begin = self._begin_sign_in if operation == "confirm_login" else self._begin_phone
+            try:
+                token = await begin(person)
+            except RegStackError:  # an earlier call of the sequence sees to that
+                return "the-token-of-what-is-over", "482913"
+            assert await self._rs.drain()
+            begun = self._begun[place] = token, self._served.texts[-1].text.split()[0]
+        return begun
+
+    async def _begin_sign_in(self, _: Person) -> str:
+        user = (await self._person(superuser=False)).user
+        await self._rs.users.set_phone(user.id, PHONE)
+        user = await self._rs.users.set_mfa_enabled(user.id, True)
+        return (await self._rs.services.second_factor.begin(user)).token
+
+    async def _begin_phone(self, person: Person) -> str:
+        user = await self._rs.users.get_by_id(person.user.id)
+        return (await self._rs.services.phone.start(user or person.user, PHONE, PASSWORD)).token
 
     async def _id(self, person: Person, operation: str) -> str:
         other = await self._person(superuser=False)

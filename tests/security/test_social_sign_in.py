@@ -18,6 +18,7 @@ pytestmark = pytest.mark.anyio
 ALICE = "alice@example.com"
 PASSWORD = "correct horse battery"
 NEW = "another long password"
+PHONE = "+41446681800"
 EXPIRED = {"error": "expired"}
 
 
@@ -536,31 +537,31 @@ async def test_a_new_account_whose_identity_is_taken_meanwhile_leaves_nothing_be
     assert await world.rs.users.count() == 1
 
 
-async def test_the_second_factor_is_asked_for_where_that_is_set(world: Any) -> None:
-    class Challenge:
-        token, expires_in, delivery = "pending", 600, None
-
-    class Factor:
-        async def begin(self, user: Any) -> Any:
-            assert user.is_mfa_enabled
-            return Challenge()
-
+@pytest.mark.parametrize("enforced", [True, False])
+async def test_the_second_factor_is_asked_for_where_that_is_set(make_world: Any, enforced: bool) -> None:
+    world = await make_world(
+        enable_oauth=True,
+        enable_sms_2fa=True,
+        oauth_providers=providers(),
+        oauth={"enforce_mfa_on_oauth_signin": enforced},
+    )
     browser = Browser(world)
-    await browser.sign_in(person())
-    user = await world.rs.users.get_by_email(ALICE)
-    logged_in = user.last_login
-    world.rs.oauth.exchange._second_factor = Factor()
     assert (await browser.sign_in(person()))["mfa_required"] is False
+    user = await world.rs.users.get_by_email(ALICE)
+    await world.rs.users.set_phone(user.id, PHONE)
     await world.rs.users.set_mfa_enabled(user.id, True)
     world.clock.advance(timedelta(minutes=1))
     answer = await browser.sign_in(person())
-    assert answer["access_token"] is None
-    assert (answer["mfa_required"], answer["mfa_pending_token"], answer["expires_in"]) == (
-        True,
-        "pending",
-        600,
-    )
-    assert (await world.rs.users.get_by_email(ALICE)).last_login == logged_in
+    assert answer["mfa_required"] is enforced
+    assert (answer["access_token"] is None) is enforced
+    if enforced:
+        assert answer["expires_in"] == 600
+        assert (await world.rs.users.get_by_email(ALICE)).last_login == user.last_login
+        pending = answer["mfa_pending_token"]
+        assert (await world.get("/me", pending)).status_code == 401
+        body = {"mfa_pending_token": pending, "code": await world.texted_code(PHONE)}
+        finished = await world.post("/login/mfa-confirm", body)
+        assert (await world.get("/me", finished.json()["access_token"])).status_code == 200
 
 
 # Where it leads

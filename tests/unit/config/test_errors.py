@@ -114,3 +114,8 @@ def test_settings_do_not_show_their_secrets() -> None:
     assert MARK not in str(config)
     assert MARK not in str(config.model_dump())
     assert MARK not in config.model_dump_json()
+
+
+def test_a_second_factor_that_nobody_offers_cannot_be_enforced() -> None:
+    with pytest.raises(ConfigurationError, match="enable_sms_2fa"):
+        RegStackConfig.load(oauth={"enforce_mfa_on_oauth_signin": True})

@@ -22,6 +22,7 @@ WITH_LINK = {"verification": "verify", "password_reset": "reset", "email_change"
 WITHOUT_LINK = [
     *("already_registered", "password_changed", "email_change_notice"),
     *("provider_linked", "provider_unlinked"),
+    *("mfa_enabled", "mfa_disabled"),
 ]
 
 
@@ -35,6 +36,8 @@ def compose(composer: MailComposer, kind: str, full_name: str | None = "Alice") 
         arguments |= {"token": TOKEN, "expires_in": timedelta(hours=24)}
     if kind == "email_change_notice":
         arguments["new_address"] = "alice.new@example.org"
+    if kind == "mfa_enabled":
+        arguments["phone_hint"] = "…00"
     if kind.startswith("provider_"):
         arguments["provider"] = "Acme Login"
     message: MailMessage = getattr(composer, kind)("alice@example.com", **arguments)

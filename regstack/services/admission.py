@@ -1,0 +1,53 @@
+"""What happens once the last factor was right."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from regstack.services.lockout import LOGIN
+
+if TYPE_CHECKING:
+    from regstack.auth.clock import Clock
+    from regstack.backends.protocols import UserRepoProtocol
+    from regstack.models.user import User
+    from regstack.services.audit import Audit
+    from regstack.services.events import EventHooks
+    from regstack.services.lockout import Lockout
+    from regstack.services.sessions import AccessToken, Sessions
+
+
+class Admission:
+    """The end of every sign-in, however many factors it had."""
+
+    def __init__(
+        self,
+        users: UserRepoProtocol,
+        sessions: Sessions,
+        lockout: Lockout,
+        audit: Audit,
+        events: EventHooks,
+        clock: Clock,
+    ) -> None:
+        self._users = users
+        self._sessions = sessions
+        self._lockout = lockout
+        self._audit = audit
+        self._events = events
+        self._clock = clock
+
+    async def admit(self, user: User) -> AccessToken:
+        """Record the sign-in, forget the wrong passwords before it, and hand out an access token.
+
+        The caller's place counts as the owner's from now on.
+
+        `user` is the snapshot that the factors were checked against; see `Sessions.issue`.
+        """
+        await asyncio.gather(
+            self._users.record_login(user.id, self._clock.now()),
+            self._lockout.clear(LOGIN, user.email_key),
+            self._lockout.remember_place(user.email_key),
+        )
+        self._audit.record("login", user=user)
+        self._events.fire("user_logged_in", user=user)
+        return self._sessions.issue(user)

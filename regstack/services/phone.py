@@ -1,0 +1,125 @@
+"""Setting the second factor up, and taking it away."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from regstack.auth.phone_numbers import parse_phone
+from regstack.errors import ChallengeOver, InvalidToken, WrongCode
+from regstack.models.mfa_code import MfaKind
+from regstack.services.second_factor import Delivery, reason_of
+
+if TYPE_CHECKING:
+    from regstack.backends.protocols import UserRepoProtocol
+    from regstack.models.user import User
+    from regstack.services.audit import Audit
+    from regstack.services.events import EventHooks
+    from regstack.services.limits import Limits
+    from regstack.services.notices import Notices
+    from regstack.services.reauthentication import Reauthentication
+    from regstack.services.texted_codes import SentCode, TextedCodes
+
+
+class Phone:
+    """The phone of an account: a number that has answered is its second factor at once."""
+
+    def __init__(
+        self,
+        users: UserRepoProtocol,
+        reauthentication: Reauthentication,
+        codes: TextedCodes,
+        notices: Notices,
+        limits: Limits,
+        audit: Audit,
+        events: EventHooks,
+    ) -> None:
+        self._users = users
+        self._reauthentication = reauthentication
+        self._codes = codes
+        self._notices = notices
+        self._limits = limits
+        self._audit = audit
+        self._events = events
+
+    async def start(self, user: User, phone_number: str, current_password: str) -> SentCode:
+        """Text a code to a new number; nothing changes until it comes back.
+
+        Raises:
+            InvalidPhoneNumber: a text cannot be sent there.
+            WrongPassword, NoPasswordSet, TooManyAttempts, Overloaded: see `Reauthentication`;
+                too many texts, or `phone_start_rate_limit`, are `TooManyAttempts` as well.
+            InvalidToken: the account is gone.
+        """
+        await self._limits.claim("phone_start", user.email_key)
+        number = parse_phone(phone_number)
+        await self._reauthentication.check(user, current_password)
+        sent = await self._codes.send(user, MfaKind.PHONE_SETUP, number)
+        self._audit.record("phone_start", user=user)
+        self._events.fire("phone_setup_started", user=user)
+        return sent
+
+    async def confirm(self, user: User, token: str, code: str) -> User:
+        """Make the number that the code was texted to the account's second factor.
+
+        Raises:
+            WrongCode: it is another code; it may be tried again.
+            ChallengeOver: this set-up cannot be finished; a new one has to begin.
+            TooManyAttempts: too many guesses were made for this account, or
+                `phone_confirm_rate_limit` is reached.
+            InvalidToken: the account changed in the meantime, by a reset for example.
+        """
+        await self._limits.claim("phone_confirm", user.email_key)
+        try:
+            number = await self._redeem(user, token, code)
+        except (WrongCode, ChallengeOver) as error:
+            self._audit.record("mfa_enable", "failure", user=user, reason=reason_of(error))
+            raise
+        # The number first: an account that asks for a code must have somewhere to send it.
+        changed = await self._users.set_phone(user.id, number)
+        if _still(user, changed):
+            changed = await self._users.set_mfa_enabled(user.id, True)
+        if changed is None or not _still(user, changed):
+            await self._put_back(user)
+            raise InvalidToken
+        await self._codes.drop(user, MfaKind.LOGIN)  # it went to the number before
+        self._audit.record("mfa_enable", user=changed)
+        self._notices.mfa_enabled(changed, Delivery.to_phone(number).hint)
+        self._events.fire("mfa_enabled", user=changed)
+        return changed
+
+    async def remove(self, user: User, current_password: str) -> None:
+        """Forget the number, and ask for the password alone from now on.
+
+        Raises:
+            WrongPassword, NoPasswordSet, TooManyAttempts, Overloaded: see `Reauthentication`;
+                `phone_disable_rate_limit` is `TooManyAttempts` as well.
+            InvalidToken: the account changed in the meantime, by a reset for example.
+        """
+        await self._limits.claim("phone_disable", user.email_key)
+        await self._reauthentication.check(user, current_password)
+        changed = await self._users.set_mfa_enabled(user.id, False)
+        if _still(user, changed):
+            changed = await self._users.set_phone(user.id, None)
+        if changed is None or not _still(user, changed):
+            await self._put_back(user)
+            raise InvalidToken
+        await self._codes.drop(user, MfaKind.LOGIN, MfaKind.PHONE_SETUP)
+        if user.is_mfa_enabled:
+            self._audit.record("mfa_disable", user=changed)
+            self._notices.mfa_disabled(changed)
+            self._events.fire("mfa_disabled", user=changed)
+
+    async def _redeem(self, user: User, token: str, code: str) -> str:
+        claims = self._codes.read(MfaKind.PHONE_SETUP, token)
+        if claims.sub != user.id or claims.ver != user.token_version:
+            raise ChallengeOver
+        return await self._codes.redeem(user, MfaKind.PHONE_SETUP, claims, code)
+
+    async def _put_back(self, user: User) -> None:
+        """Undo a change that lost against one that ended the session it was authorised by."""
+        await self._users.set_phone(user.id, user.phone_number)
+        await self._users.set_mfa_enabled(user.id, user.is_mfa_enabled)
+
+
+def _still(user: User, changed: User | None) -> bool:
+    return changed is not None and changed.token_version == user.token_version

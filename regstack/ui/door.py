@@ -1,0 +1,57 @@
+"""How a browser gets in and out, whatever page it comes by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from regstack.errors import InvalidToken
+from regstack.services.second_factor import MfaChallenge
+
+if TYPE_CHECKING:
+    from fastapi import Request, Response
+
+    from regstack.services.sessions import AccessToken, Session, Sessions
+    from regstack.ui.site import Site
+
+    R = TypeVar("R", bound=Response)
+
+
+class Door:
+    """Keeps a browser at one session at the most, and at nothing half finished beside it."""
+
+    def __init__(self, site: Site, sessions: Sessions) -> None:
+        self._site = site
+        self._sessions = sessions
+
+    async def find_session(self, request: Request) -> Session | None:
+        """Give the session that a browser has."""
+        token = self._site.cookie.read(request)
+        try:
+            return await self._sessions.recognise(token) if token is not None else None
+        except InvalidToken:
+            return None
+
+    async def let_in(
+        self, request: Request, outcome: AccessToken | MfaChallenge, path: str | None
+    ) -> Response:
+        """Send a browser on after a factor was right, to `path` or the account, or to the next factor."""
+        response = self._site.welcome(outcome, path=path)
+        if isinstance(outcome, MfaChallenge):
+            return response
+        # A browser holds one session; the one it had must not live on unseen (ASVS 5.0, V7.2.4).
+        if earlier := await self.find_session(request):
+            await self._sessions.end(earlier)
+        return self._forget_unfinished(request, response)
+
+    async def let_out(self, request: Request) -> Response:
+        """End the session that a browser has."""
+        if session := await self.find_session(request):
+            await self._sessions.end(session)
+        response = self._site.cookie.drop(self._site.go("login", done="signed-out"))
+        return self._forget_unfinished(request, response)
+
+    def _forget_unfinished(self, request: Request, response: R) -> R:
+        for cookie in (self._site.sign_in_cookie, self._site.phone_cookie):
+            if cookie.read(request) is not None:
+                cookie.drop(response)
+        return response
