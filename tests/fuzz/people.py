@@ -205,6 +205,7 @@ class People:
     async def _register(self, person: Person) -> str:
         address = await self._new_address(person, "register")
         await self._rs.services.registration.register(address, PASSWORD)
+        await self._rs.services.registration.resend(address)  # where registering mails nothing
         return address
 
     async def _forget_the_password(self, person: Person) -> str:
