@@ -37,7 +37,7 @@ LEFT_OUT = {
     "allow_header_conformance": "the host's router answers OPTIONS and methods that a path does not have",
 }
 OTHER_WAYS_TO_REGISTER = [{"require_verification": False}, {"quiet_registration": True}]
-NOT_REACHED: dict[str, str] = {}
+NOT_REACHED = {"oauth_callback_form": "the fields are the provider's, and not described"}
 """Operations that no call can succeed with, and why."""
 
 

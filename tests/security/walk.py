@@ -10,10 +10,11 @@ from typing import Any
 import httpx2
 
 from regstack import RegStack
+from tests.social import FakeProvider, person, query_of
 
 SECRET_NAMES = re.compile("password|token|code|secret")
 """Fields of requests and answers that hold secrets, by their names."""
-HANDED_OVER = re.compile('"(access_token|mfa_pending_token|pending_token)": ?"[^"]*"')
+HANDED_OVER = re.compile('"(access_token|mfa_pending_token|pending_token|authorization_url)": ?"[^"]*"')
 """Secrets of an answer that are meant for who gets it."""
 
 
@@ -22,10 +23,12 @@ class Step:
     """One call.
 
     Attributes:
-        route: method and path of a JSON route, or of a page after the word `page`.
+        route: method and path of a JSON route; after the word `page` of a page, after `form` of a route
+            that takes a form.
         status: what it is answered with.
         body: the fields that are sent. `{name}` stands for something known: an address, a password,
-            `{mailed_alice}` for the newest token mailed to alice@…, or what an earlier step kept.
+            `{mailed_alice}` for the newest token mailed to alice@…, `{state}` and `{code}` for what the
+            provider acme sent somebody back with, `{exchange_id}`, or what an earlier step kept.
         by: the known access token of who calls.
         keep: what to know of the answer afterwards, as name → field.
     """
@@ -145,14 +148,14 @@ WALK = [
     Step("GET /admin/stats", 403, by="bob_session"),
     Step("DELETE /account", 400, {"current_password": "{wrong_password}"}, by="bob_session"),
     Step("DELETE /account", 200, {"current_password": "{password}"}, by="bob_session"),
-    *[Step("POST /login", 401, {"email": "{bob}", "password": "{wrong_password}"})] * 5,
-    Step("POST /login", 429, {"email": "{bob}", "password": "{wrong_password}"}),
+    *[Step("POST /login", 401, {"email": "many@example.com", "password": "{wrong_password}"})] * 5,
+    Step("POST /login", 429, {"email": "many@example.com", "password": "{wrong_password}"}),
     # Pages.
     Step("page POST /register", 303, {"email": "{carol}", "password": "{password}", "full_name": "Carol"}),
     Step("page POST /register", 422, {"email": "{carol}", "password": "{common_password}", "full_name": ""}),
     Step("page GET /verify", 200, {"token": "{mailed_carol}"}),
-    Step("page POST /verify", 400, {"token": "{wrong_token}"}),
-    Step("page POST /verify", 303, {"token": "{mailed_carol}"}),
+    Step("page POST /verify", 400, {"token": "{wrong_token}", "password": "{password}"}),
+    Step("page POST /verify", 303, {"token": "{mailed_carol}", "password": "{password}"}),
     Step("page POST /login", 401, {"email": "{carol}", "password": "{wrong_password}", "next": ""}),
     Step("page POST /login", 303, {"email": "{carol}", "password": "{password}", "next": ""}),
     Step("page GET /me", 200),
@@ -171,6 +174,30 @@ WALK = [
     Step("page POST /reset", 422, {"token": "{mailed_carol}", "new_password": "{common_password}"}),
     Step("page POST /reset", 303, {"token": "{mailed_carol}", "new_password": "{reset_password}"}),
     Step("page POST /logout", 303),
+    # Social sign-in.
+    Step("GET /oauth/providers", 200),
+    Step("GET /oauth/acme/start", 302),
+    Step("GET /oauth/acme/callback", 302, {"state": "{wrong_token}", "code": "{code}"}),
+    Step("form POST /oauth/acme/callback", 303, {"state": "{state}", "code": "{code}"}),
+    Step("GET /oauth/acme/callback", 302, {"state": "{state}", "code": "{code}"}),
+    Step("POST /oauth/exchange", 404, {"id": "{wrong_token}"}),
+    Step("POST /oauth/exchange", 200, {"id": "{exchange_id}"}, keep={"social_session": "access_token"}),
+    Step("POST /oauth/exchange", 404, {"id": "{exchange_id}"}),
+    Step("GET /me", 200, by="social_session"),
+    Step("GET /oauth/acme/start", 302),
+    Step("GET /oauth/acme/callback", 302, {"state": "{state}", "code": "{wrong_token}"}),
+    Step("GET /oauth/acme/start", 302),
+    Step("GET /oauth/acme/callback", 302, {"state": "{state}", "error": "access_denied"}),
+    Step(
+        "POST /login",
+        200,
+        {"email": "{carol}", "password": "{reset_password}"},
+        keep={"carol_session": "access_token"},
+    ),
+    Step("DELETE /oauth/other/link", 404, by="carol_session"),
+    Step("POST /oauth/other/link/start", 200, by="carol_session"),
+    Step("GET /oauth/other/callback", 302, {"state": "{state}", "code": "{code}"}),
+    Step("DELETE /oauth/other/link", 200, by="carol_session"),
 ]
 """What is done, in this order; a route to come takes a line."""
 
@@ -207,20 +234,40 @@ class Walk:
         headers = {"Sec-Fetch-Site": "same-origin"} if of == "page" else {}
         if step.by is not None:
             headers["Authorization"] = f"Bearer {self._known[step.by]}"
-        sent_as = "json" if of == "api" else "data" if method == "POST" else "params"
-        prefix = self.rs.config.api_prefix if of == "api" else self.rs.config.ui_prefix
+        sent_as = "params" if method == "GET" else "json" if of == "api" else "data"
+        prefix = self.rs.config.ui_prefix if of == "page" else self.rs.config.api_prefix
         more = {} if step.body is None else {sent_as: body}
         answer = await self.client.request(method, prefix + self._filled(path), headers=headers, **more)
         assert answer.status_code == step.status, (step, answer.text)
         for name, where in step.keep.items():
             self._keep(name, answer.json(), where)
-        if token := self.client.cookies.get("regstack-account"):
-            self.secrets.add(token)
+        self.secrets |= {value for value in self.client.cookies.values() if value}
+        location = self._go_to_the_provider(answer) or answer.headers.get("location", "")
         text = HANDED_OVER.sub("", answer.text)
         if of == "page":  # a form carries the token that it was opened with
             text = re.sub(r'name="token"[^>]*', "", text)
-        self.answers.append((step, f"{answer.headers.get('location', '')}\n{text}"))
+        self.answers.append((step, f"{location}\n{text}"))
         await self._read_mails()
+
+    def _go_to_the_provider(self, answer: httpx2.Response) -> str | None:
+        """Sign somebody in where an answer leads to a provider; give what may stand in such an address."""
+        location = answer.headers.get("location", "")
+        if "authorization_url" in answer.text:
+            location = answer.json()["authorization_url"]
+        for provider in self.rs.oauth.providers.values():
+            if isinstance(provider, FakeProvider) and location.startswith(provider.origin):
+                self._learn(**provider.consent(location, person("dora", issuer=provider.origin)))
+                return provider.origin
+        if location.startswith("?state="):  # back from the provider by a form, on by an address
+            return "?"
+        if "/oauth-complete?id=" in location:
+            self._learn(exchange_id=query_of(location)["id"])
+            return location.partition("?")[0]
+        return None
+
+    def _learn(self, **secrets: str) -> None:
+        self._known |= secrets
+        self.secrets |= set(secrets.values())
 
     def _filled(self, value: Any) -> Any:
         return value.format_map(self._known) if isinstance(value, str) else value
