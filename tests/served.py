@@ -43,9 +43,7 @@ class Served:
     def __init__(self, config: RegStackConfig) -> None:
         self._mail, sms = Quiet(), NullSmsService()
         self.texts = sms.outbox
-        self.rs = RegStack(
-            config, email_service=self._mail, sms_service=sms, oauth_providers=providers()
-        )
+        self.rs = RegStack(config, email_service=self._mail, sms_service=sms, oauth_providers=providers())
         self.outbox = self._mail.outbox
         self._app = mounted(self.rs)
         self.document = self._app.openapi()

@@ -93,7 +93,12 @@ def database_url(database_url: str) -> Iterator[str]:
 @pytest.fixture
 async def walk(trap: Trap, make_world: Any, database_url: str) -> AsyncIterator[Walk]:
     """A walker in front of an application whose handlers of events fail."""
-    world = await make_world(**everything_on(), db_connect_timeout_seconds=1.0, oauth_providers=providers())
+    world = await make_world(
+        **everything_on(),
+        db_connect_timeout_seconds=1.0,
+        oauth_providers=providers(),
+        sms_code_length=10,  # a shorter code would be found in some number by chance
+    )
 
     @world.rs.on("user_logged_in")
     @world.rs.on("password_changed")

@@ -27,8 +27,9 @@ class Step:
             that takes a form.
         status: what it is answered with.
         body: the fields that are sent. `{name}` stands for something known: an address, a password,
-            `{mailed_alice}` for the newest token mailed to alice@…, `{state}` and `{code}` for what the
-            provider acme sent somebody back with, `{exchange_id}`, or what an earlier step kept.
+            `{mailed_alice}` for the newest token mailed to alice@…, `{texted}` for the newest code,
+            `{state}` and `{code}` for what the provider acme sent somebody back with,
+            `{exchange_id}`, or what an earlier step kept.
         by: the known access token of who calls.
         keep: what to know of the answer afterwards, as name → field.
     """
@@ -59,6 +60,8 @@ OLD = {"email": "{alice}", "password": "{password}"}
 ALICE = {"email": "{alice}", "password": "{newer_password}"}
 RESET = {"email": "{alice}", "password": "{reset_password}"}
 ROOT = {"email": "{root}", "password": "{root_password}"}
+CAROL = {"email": "{carol}", "password": "{reset_password}"}
+PHONE = {"phone_number": "+41446681800", "current_password": "{reset_password}"}
 
 WALK = [
     Step("POST /register", 422, {"email": "{alice}", "password": "{common_password}"}),
@@ -174,6 +177,29 @@ WALK = [
     Step("page POST /reset", 422, {"token": "{mailed_carol}", "new_password": "{common_password}"}),
     Step("page POST /reset", 303, {"token": "{mailed_carol}", "new_password": "{reset_password}"}),
     Step("page POST /logout", 303),
+    # The second factor.
+    Step("POST /login", 200, CAROL, keep={"phone_session": "access_token"}),
+    Step("POST /phone/start", 400, PHONE | {"current_password": "{wrong_password}"}, by="phone_session"),
+    Step("POST /phone/start", 202, PHONE, by="phone_session", keep={"phone_pending": "pending_token"}),
+    Step("POST /phone/confirm", 400, {"pending_token": "{phone_pending}", "code": "000"}, by="phone_session"),
+    Step(
+        "POST /phone/confirm",
+        200,
+        {"pending_token": "{phone_pending}", "code": "{texted}"},
+        by="phone_session",
+    ),
+    Step("POST /login", 200, CAROL, keep={"half": "mfa_pending_token"}),
+    Step("GET /me", 401, by="half"),
+    Step("POST /login/mfa-confirm", 400, {"mfa_pending_token": "{wrong_token}", "code": "{texted}"}),
+    Step("POST /login/mfa-confirm", 400, {"mfa_pending_token": "{half}", "code": "0000000000"}),
+    Step(
+        "POST /login/mfa-confirm",
+        200,
+        {"mfa_pending_token": "{half}", "code": "{texted}"},
+        keep={"full_session": "access_token"},
+    ),
+    Step("DELETE /phone", 400, {"current_password": "{wrong_password}"}, by="full_session"),
+    Step("DELETE /phone", 200, {"current_password": "{reset_password}"}, by="full_session"),
     # Social sign-in.
     Step("GET /oauth/providers", 200),
     Step("GET /oauth/acme/start", 302),
@@ -188,12 +214,7 @@ WALK = [
     Step("GET /oauth/acme/callback", 302, {"state": "{state}", "code": "{wrong_token}"}),
     Step("GET /oauth/acme/start", 302),
     Step("GET /oauth/acme/callback", 302, {"state": "{state}", "error": "access_denied"}),
-    Step(
-        "POST /login",
-        200,
-        {"email": "{carol}", "password": "{reset_password}"},
-        keep={"carol_session": "access_token"},
-    ),
+    Step("POST /login", 200, CAROL, keep={"carol_session": "access_token"}),
     Step("DELETE /oauth/other/link", 404, by="carol_session"),
     Step("POST /oauth/other/link/start", 200, by="carol_session"),
     Step("GET /oauth/other/callback", 302, {"state": "{state}", "code": "{code}"}),
@@ -228,7 +249,7 @@ class Walk:
         self.answers: list[tuple[Step, str]] = []
 
     async def make(self, step: Step) -> None:
-        """Make one call, and learn from its answer and its mails."""
+        """Make one call, and learn from its answer and its messages."""
         of, method, path = (["api", *step.route.split()])[-3:]
         body = {name: self._filled(value) for name, value in (step.body or {}).items()}
         headers = {"Sec-Fetch-Site": "same-origin"} if of == "page" else {}
@@ -247,7 +268,7 @@ class Walk:
         if of == "page":  # a form carries the token that it was opened with
             text = re.sub(r'name="token"[^>]*', "", text)
         self.answers.append((step, f"{location}\n{text}"))
-        await self._read_mails()
+        await self._read_messages()
 
     def _go_to_the_provider(self, answer: httpx2.Response) -> str | None:
         """Sign somebody in where an answer leads to a provider; give what may stand in such an address."""
@@ -279,10 +300,12 @@ class Walk:
         if SECRET_NAMES.search(where):
             self.secrets.add(answer)
 
-    async def _read_mails(self) -> None:
+    async def _read_messages(self) -> None:
         assert await self.rs.drain()
         for mail in self._outbox[self._read :]:
             if found := re.search(r"token=([\w-]+)", mail.text):
                 self._known[f"mailed_{mail.to.partition('@')[0]}"] = found[1]
                 self.secrets.add(found[1])
         self._read = len(self._outbox)
+        for text in self.rs.sms.outbox[-1:]:
+            self._learn(texted=text.text.split()[0])
