@@ -83,3 +83,12 @@ async def test_nobody_makes_himself_an_administrator(world: Any) -> None:
         assert (await world.call("PATCH", "/me", {flag: True}, token)).status_code == 422
     me = (await world.get("/me", token)).json()
     assert me["is_superuser"] is False
+
+
+async def test_a_new_application_has_no_account_that_somebody_could_know(make_world: Any) -> None:
+    world = await make_world(enable_admin_router=True)
+    assert await world.rs.users.count() == 0
+    for name in ("admin", "root", "administrator", "test"):
+        for password in ("admin", "root", "password", name):
+            body = {"email": f"{name}@example.com", "password": password}
+            assert (await world.post("/login", body)).status_code in {401, 429}
