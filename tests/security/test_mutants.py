@@ -40,7 +40,7 @@ def test_every_mutant_has_a_name_of_its_own_and_tests_that_exist() -> None:
         (replace("regstack.services.login:Login.gone", None), "there is no"),
         (replace("regstack.services.login:Gone.log_in", None), "there is no"),
         (rewrite("regstack.services.login:Login.log_in", ("a text that is not there", "")), "0 times"),
-        (rewrite("regstack.services.login:Login.log_in", ("raise", "pass")), "times, and not once"),
+        (rewrite("regstack.services.login:Login.log_in", ("self", "them")), "times, and not once"),
         (rewrite("regstack.auth.tokens:ACCESS", ("a", "b")), "no function"),
     ],
 )

@@ -114,7 +114,7 @@ MUTANTS = [
         "12",
         "redirects of the pages name no host",
         rewrite(
-            "regstack.ui.site:Site.go", ("RedirectResponse(self", "RedirectResponse('//evil.example' + self")
+            "regstack.ui.site:Site.go", ("        self.url(page", "        '//evil.example' + self.url(page")
         ),
         ("test_poisoned_host.py::test_a_redirect_of_the_pages_names_no_host",),
     ),

@@ -15,7 +15,7 @@ PATH = "regstack.auth.redirects:local_path"
 CORPUS = "test_redirects.py::test_what_leads_elsewhere_is_refused"
 NO_WAY_OUT = ("test_redirects.py::test_no_sign_in_page_carries_a_way_out",
               "test_redirects.py::test_no_sign_in_leads_elsewhere")  # fmt: skip
-COOKIE = "regstack.ui.cookie:SessionCookie._set"
+COOKIE = "regstack.routers.cookies:InstanceCookie.put"
 OVER_HTTP = "test_session_cookie.py::test_over_http_the_cookie_is_as_narrow_as_it_can_be"
 OVER_TLS = "test_session_cookie.py::test_over_tls_the_cookie_belongs_to_this_host_alone"
 BAD_BODIES = "test_hostile_input.py::test_bad_bodies_are_refused_without_an_echo_and_without_a_trace"
@@ -96,7 +96,9 @@ MUTANTS = [
     Mutant(
         "6",
         "no neighbour can set the cookie",
-        rewrite("regstack.ui.cookie:SessionCookie.__init__", ('"__Host-" if self.secure else ""', '""')),
+        rewrite(
+            "regstack.routers.cookies:InstanceCookie.__init__", ('"__Host-" if self.secure else ""', '""')
+        ),
         (OVER_TLS,),
     ),
     Mutant(

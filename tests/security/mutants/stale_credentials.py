@@ -83,7 +83,7 @@ MUTANTS = [
         "9",
         "an unverified account gets a new password before it is made an administrator's",
         rewrite(
-            "regstack.services.registration:Registration.create_superuser",
+            "regstack.services.registration:Registration._make_superuser",
             ("if found is not None and not found.is_verified:", "if False:"),
         ),
         (STALE + "a_squatter_of_the_administrator_s_address_is_shut_out",),
@@ -166,7 +166,7 @@ MUTANTS = [
         "18",
         "administration is for administrators",
         rewrite(
-            "regstack.routers.dependencies:Dependencies.__init__",
+            "regstack.services.sessions:Sessions.require_superuser",
             ("if not session.user.is_superuser:", "if False:"),
         ),
         ("tests/http/test_administration.py::test_only_administrators_get_in",),
