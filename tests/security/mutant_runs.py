@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,9 @@ OPTIONS = (
     *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
 )
 """Failures are what is wanted: no time is spent on showing them."""
+
+SECONDS_FOR_A_MUTANT = 120
+"""A mutant may hang; the signal of the alarm ends its process then."""
 
 BY_AN_ASSERTION = (AssertionError, pytest.fail.Exception)
 
@@ -105,7 +109,7 @@ def judge(mutant: Mutant) -> Verdict:
     verdict, tests = Verdict(), [path_of(test) for test in mutant.caught_by]
     try:
         mutant.change()
-    except Misfit as misfit:
+    except (Misfit, ImportError, SyntaxError) as misfit:
         verdict.missed = dict.fromkeys(tests, f"the mutant does not fit: {misfit}")
         return verdict
     watch = Watch(mutant.database)
@@ -166,6 +170,7 @@ def _judge_in_a_fork(mutant: Mutant) -> dict[str, Any]:
     child = os.fork()
     if child == 0:
         os.close(reader)
+        signal.alarm(SECONDS_FOR_A_MUTANT)
         status = 1
         try:
             with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
