@@ -16,7 +16,6 @@ from regstack.auth.phone_numbers import load_phonenumbers
 from regstack.auth.tokens import JwtCodec
 from regstack.config.schema import RegStackConfig
 from regstack.email.composer import MailComposer
-from regstack.email.factory import make_email_service
 from regstack.errors import ConfigurationError
 from regstack.routers.api import api_router
 from regstack.routers.dependencies import Dependencies
@@ -44,9 +43,9 @@ from regstack.services.second_factor import SecondFactor
 from regstack.services.services import Services
 from regstack.services.sessions import Sessions
 from regstack.services.texted_codes import TextedCodes
+from regstack.services.texter import Texter
 from regstack.services.texts import Texts
 from regstack.services.throttle import Throttle
-from regstack.sms.null import NullSmsService
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -74,6 +73,9 @@ H = TypeVar("H", bound="Callable[..., Any]")
 MAIL_WORKERS = 4
 """Mails that one instance sends at the same time."""
 
+SMS_WORKERS = 4
+"""Text messages that one instance sends at the same time."""
+
 
 class RegStack:
     """User accounts, in one database, for one application.
@@ -88,7 +90,7 @@ class RegStack:
         clock: where the time comes from.
         email_service: the mail transport, if not the one that `config.email` names.
         mail_composer: what words mails, if not the shipped templates.
-        sms_service: the text-message transport.
+        sms_service: the text-message transport, if not the one that `config.sms` names.
         oauth_providers: external providers by name, if not those that `config.oauth` names.
 
     Attributes:
@@ -110,7 +112,7 @@ class RegStack:
     Raises:
         ConfigurationError: settings are missing or contradict each other.
         UnsupportedCapability: a switch is on that needs what the backend lacks.
-        PluginError: no usable plugin takes the database URL.
+        PluginError: no usable plugin takes the database URL, or has the name of a transport.
     """
 
     def __init__(
@@ -126,7 +128,7 @@ class RegStack:
         self.config = config = config if config is not None else RegStackConfig.load()
         self.clock = clock = clock if clock is not None else SystemClock()
         self._keys = keys = _key_ring(config)
-        refuse_what_is_not_built(config)
+        check_settings(config)
 
         self._registry = _discover() if backend is None else None
         self.backend = backend or cast("PluginRegistry", self._registry).create_backend(config, clock)
@@ -148,15 +150,13 @@ class RegStack:
         self._background = BackgroundQueue(name="background", capacity=waiting)
         event_queue = BackgroundQueue(name="events", capacity=waiting)
         mail_queue = BackgroundQueue(name="mail", capacity=config.email.queue_size, workers=MAIL_WORKERS)
+        sms_queue = BackgroundQueue(name="sms", capacity=config.sms.queue_size, workers=SMS_WORKERS)
         # In the order in which they feed each other.
-        self._queues = (self._background, event_queue, mail_queue)
-        self._mailer = Mailer(
-            mail_queue,
-            email_service if email_service is not None else make_email_service(config.email),
-            config.email,
-        )
-        sms = sms_service if sms_service is not None else NullSmsService()
-        self._texts = Texts(self._background, sms, config.app_name)
+        self._queues = (self._background, event_queue, mail_queue, sms_queue)
+        email_service, sms_service = _transports(config, email_service, sms_service)
+        self._mailer = Mailer(mail_queue, email_service, config.email)
+        self._texter = Texter(sms_queue, sms_service, config.sms)
+        self._texts = Texts(self._texter, config.app_name)
         self.hooks = EventHooks(event_queue)
         self._oauth_providers = oauth_providers
         self.services = self._make_services()
@@ -181,7 +181,6 @@ class RegStack:
         admission = Admission(users, sessions, self.lockout, audit, hooks, clock)
         second_factor = phone = None
         if config.enable_sms_2fa:
-            load_phonenumbers()
             codes = TextedCodes(
                 self.mfa_codes, self._keys, self.jwt, self.lockout, self._texts, clock, config
             )
@@ -311,7 +310,7 @@ class RegStack:
     @property
     def sms(self) -> SmsService:
         """The text-message transport."""
-        return self._texts.service
+        return self._texter.service
 
     @cached_property
     def router(self) -> APIRouter:
@@ -351,6 +350,7 @@ class RegStack:
             await queue.aclose(max(0.0, until - time.monotonic()))
         self.password_hasher.close()
         await self._mailer.aclose()
+        await self._texter.aclose()
         if self.services.oauth is not None:
             await self.services.oauth.aclose()
         if self._registry is not None:
@@ -367,16 +367,17 @@ class RegStack:
     def counts(self) -> dict[str, dict[str, int]]:
         """Say what became of the work after the answers, in this process since it started.
 
-        For the host's metrics; not for the public, since it tells whether a request led to a mail.
+        For the host's metrics; not for the public, since it tells whether a request led to a message.
 
         Returns:
-            By queue (`background`, `events`, `mail`): jobs `waiting`, `done`, `failed`, `dropped`
-            (the queue was full) and `lost` (cut off at the end); for `mail` also mails `sent` and
-            `undeliverable` (given up).
+            By queue (`background`, `events`, `mail`, `sms`): jobs `waiting`, `done`, `failed`,
+            `dropped` (the queue was full) and `lost` (cut off at the end); for `mail` and `sms`
+            also messages `sent` and `undeliverable` (given up).
         """
         names = ("waiting", "done", "failed", "dropped", "lost")
         counts = {queue.name: {name: getattr(queue, name) for name in names} for queue in self._queues}
-        counts["mail"] |= {"sent": self._mailer.sent, "undeliverable": self._mailer.undeliverable}
+        for name, courier in (("mail", self._mailer), ("sms", self._texter)):
+            counts[name] |= {"sent": courier.sent, "undeliverable": courier.undeliverable}
         return counts
 
     async def bootstrap_admin(self, email: str, password: str) -> User:
@@ -405,7 +406,7 @@ class RegStack:
 
     def set_sms_backend(self, service: SmsService) -> None:
         """Replace the text-message transport."""
-        self._texts.service = service
+        self._texter.service = service
 
     @overload
     def on(self, event: str) -> Callable[[H], H]: ...
@@ -454,6 +455,21 @@ def _discover() -> PluginRegistry:
     return PluginRegistry.discover()
 
 
+def _transports(
+    config: RegStackConfig, email_service: EmailService | None, sms_service: SmsService | None
+) -> tuple[EmailService, SmsService]:
+    """Let plugins build what the host has not passed in."""
+    if email_service is not None and sms_service is not None:
+        return email_service, sms_service
+    from regstack.plugins.transports import TransportRegistry  # noqa: PLC0415 - not needed with both passed in
+
+    registry = TransportRegistry.discover()
+    return (
+        email_service if email_service is not None else registry.create_email_service(config.email),
+        sms_service if sms_service is not None else registry.create_sms_service(config.sms),
+    )
+
+
 def _password_hasher(config: RegStackConfig) -> PasswordHasher:
     cost = parameters(
         config.password_hash_preset,
@@ -466,16 +482,12 @@ def _password_hasher(config: RegStackConfig) -> PasswordHasher:
     )
 
 
-def refuse_what_is_not_built(config: RegStackConfig) -> None:
-    """Let settings through that this version acts on; a switch that would do nothing is an error.
+def check_settings(config: RegStackConfig) -> None:
+    """Look at the settings that only their part can judge, without building it.
 
     Raises:
-        ConfigurationError: a setting asks for a part that is not built yet.
+        ConfigurationError: a setting cannot be used, or needs a library that is not installed.
     """
-    wanted = {
-        'sms.backend = "sns" or "twilio"': config.sms.backend != "null",
-    }
     parse_limits(config)
-    for name, is_wanted in wanted.items():
-        if is_wanted:
-            raise ConfigurationError(f"{name} is not part of this version yet; leave it at its default")
+    if config.enable_sms_2fa:
+        load_phonenumbers()

@@ -7,7 +7,9 @@
     │   └── UnsupportedCapability     the backend does not offer what was asked of it
     ├── PluginError
     │   ├── BackendNotInstalled       no plugin takes the database URL
-    │   └── BackendPluginUnusable     the plugin that takes it is broken, blocked, …
+    │   ├── BackendPluginUnusable     the plugin that takes it is broken, blocked, …
+    │   ├── TransportNotInstalled     no plugin has the transport's name
+    │   └── TransportPluginUnusable   the plugin that has it is broken, blocked, …
     ├── BackendError                  storage failed; `__cause__` is the driver's error
     │   ├── BackendUnavailable        cannot be reached, or broke off in the middle
     │   ├── BackendTimeout            did not answer, or stayed locked, within the deadline
@@ -107,6 +109,14 @@ class BackendNotInstalled(PluginError):
 
 class BackendPluginUnusable(PluginError):
     """The plugin that takes the database URL is broken, incompatible, duplicate or blocked."""
+
+
+class TransportNotInstalled(PluginError):
+    """No installed plugin has the name that `email.backend` or `sms.backend` asks for."""
+
+
+class TransportPluginUnusable(PluginError):
+    """The plugin that has the transport's name is broken, incompatible, duplicate or blocked."""
 
 
 class BackendError(RegStackError):

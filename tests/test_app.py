@@ -11,8 +11,14 @@ from fastapi.testclient import TestClient
 from regstack import RegStack, RegStackConfig
 from regstack.auth.clock import FrozenClock
 from regstack.backends.base import Capability
+from regstack.email.console import ConsoleEmailService
+from regstack.email.smtp import SmtpEmailService
 from regstack.errors import BackendUnavailable, ConfigurationError, PluginError, UnsupportedCapability
 from regstack.models.user import User
+from regstack.plugins.transports import TransportRegistry
+from regstack.sms.null import NullSmsService
+from regstack.sms.service import SmsMessage
+from regstack.sms.twilio import TwilioSmsService
 
 pytestmark = pytest.mark.anyio
 
@@ -80,8 +86,8 @@ async def test_the_constructor_does_no_io(tmp_path: Any) -> None:
         ({"jwt_secret": None}, "regstack init"),
         ({"enable_oauth": True}, "enable_oauth"),
         ({"login_rate_limit": "5/fortnight"}, "login_rate_limit"),
-        ({"sms": {"backend": "twilio"}}, "twilio"),
-        ({"email": {"backend": "ses"}}, "ses"),
+        ({"sms": {"backend": "twilio"}}, r"sms\.twilio_account_sid"),
+        ({"email": {"backend": "ses", "ses_access_key_id": "AKIA"}}, r"email\.ses_secret_access_key"),
         ({"database_url": "nothing"}, "scheme"),
     ],
 )
@@ -227,9 +233,43 @@ async def test_what_became_of_mails_is_counted(world: Any) -> None:
     await world.account()
     assert await world.rs.drain()
     counts = world.rs.counts()
-    assert set(counts) == {"background", "events", "mail"}
+    assert set(counts) == {"background", "events", "mail", "sms"}
     assert counts["mail"]["sent"] == counts["mail"]["done"] == 1
     assert counts["mail"]["undeliverable"] == counts["mail"]["waiting"] == counts["mail"]["dropped"] == 0
+
+
+async def test_texts_leave_through_a_queue_of_their_own_and_are_counted(world: Any) -> None:
+    class Closable(NullSmsService):
+        closed = 0
+
+        async def aclose(self) -> None:
+            self.closed += 1
+
+    rs, service, text = world.rs, Closable(), SmsMessage("+4930123456", "your code is 987654")
+    rs.set_sms_backend(service)
+    assert rs.sms is service
+    rs._texter.post(lambda: text, kind="login_code")
+    assert await rs.drain()
+    assert service.outbox == [text]
+    assert rs.counts()["sms"]["sent"] == rs.counts()["sms"]["done"] == 1
+    await rs.aclose()
+    assert service.closed == 1
+
+
+def test_transports_that_are_passed_in_need_no_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TransportRegistry, "discover", None)
+    rs = RegStack(settings(), email_service=ConsoleEmailService(), sms_service=(texts := NullSmsService()))
+    assert rs.sms is texts
+
+
+def test_the_settings_name_the_transports() -> None:
+    mail = {"backend": "smtp", "smtp_host": "mail.example.com"}
+    twilio = {"twilio_account_sid": "AC1", "twilio_auth_token": "s3cret", "from_number": "+15005550006"}
+    rs = RegStack(settings(email=mail, sms={"backend": "twilio", **twilio}))
+    assert isinstance(rs.email, SmtpEmailService)
+    assert isinstance(rs.sms, TwilioSmsService)
+    with pytest.raises(PluginError, match=r"no installed transport takes email\.backend"):
+        RegStack(settings(email={"backend": "pigeon"}))
 
 
 async def test_a_start_that_fails_closes_what_it_opened(

@@ -56,7 +56,7 @@ export REGSTACK_EMAIL__SMTP_HOST=mail.example.com
 export REGSTACK_JWT_SECRET_PREVIOUS='["…the key before…"]'
 ```
 
-Four variables are not settings:
+Five variables are not settings:
 
 | variable | meaning |
 |---|---|
@@ -64,6 +64,7 @@ Four variables are not settings:
 | `REGSTACK_SECRETS` | path of the secrets file |
 | `REGSTACK_STRICT_PLUGINS` | `1`: any plugin that cannot be used stops the start |
 | `REGSTACK_DISABLE_BACKENDS` | names of backends that are not to be used, with commas between |
+| `REGSTACK_DISABLE_TRANSPORTS` | the same for transports of mails and text messages |
 
 ## Files
 
@@ -120,8 +121,6 @@ NAMED_TABLES = {
 PLANNED = frozenset(
     """
     transport
-    email.ses_region email.ses_profile email.ses_access_key_id email.ses_secret_access_key
-    sms.backend sms.from_number sms.sns_region sms.twilio_account_sid sms.twilio_auth_token sms.log_bodies
     """.split()  # noqa: SIM905 - forty quoted names would read worse
 )
 """Settings that are read and checked, but that nothing acts on yet; sections with their dot."""
@@ -205,7 +204,8 @@ def _kind(annotation: Any) -> str:
     if get_origin(annotation) is tuple:
         return f"list of {_kind(get_args(annotation)[0])}s"
     if get_origin(annotation) is dict:
-        return "tables"
+        value = get_args(annotation)[1]
+        return f"table of {_kind(value)}s" if value is SecretStr else "tables"
     names = {
         bool: "switch",
         int: "whole number",

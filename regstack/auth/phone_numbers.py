@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 MAX_LENGTH = 40
 """Characters of a number as it is typed, blanks and brackets included."""
 
+LONGEST = 16
+"""Characters of a number: a plus sign and 15 digits (ITU-T E.164, section 6)."""
+
 _WRITTEN = re.compile(r"\+[0-9 ()./\u00a0\u2010-\u2013-]+")
 
 
@@ -40,7 +43,11 @@ def parse_phone(text: str) -> str:
         raise InvalidPhoneNumber
     if library.number_type(number) == library.PhoneNumberType.PREMIUM_RATE:
         raise InvalidPhoneNumber("texts are not sent to premium-rate numbers")
-    return str(library.format_number(number, library.PhoneNumberFormat.E164))
+    canonical = str(library.format_number(number, library.PhoneNumberFormat.E164))
+    # The library knows numbers of some countries that are longer than any network takes.
+    if len(canonical) > LONGEST:
+        raise InvalidPhoneNumber
+    return canonical
 
 
 def load_phonenumbers() -> ModuleType:

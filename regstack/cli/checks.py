@@ -9,23 +9,25 @@ from urllib.parse import urlsplit
 
 from regstack.auth.clock import SystemClock
 from regstack.auth.passwords import parameters
-from regstack.cli.backend_listing import lenient_registry
 from regstack.cli.local_hosts import LOCAL_HOSTS
-from regstack.cli.mail_check import check_mail
+from regstack.cli.plugin_listing import leniently
+from regstack.cli.transport_checks import check_mail, check_texts
 from regstack.config.loader import DEFAULT_SECRETS, find_file
 from regstack.errors import RegStackError
 from regstack.models.finding import Finding, Health
+from regstack.plugins.discovery import STRICT_VARIABLE, is_strict
 from regstack.plugins.record import PluginState
 from regstack.plugins.redaction import last_line, without_secrets
-from regstack.plugins.registry import STRICT_VARIABLE, is_strict
+from regstack.plugins.registry import PluginRegistry
+from regstack.plugins.transports import TransportRegistry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from regstack.backends.base import Backend
     from regstack.cli.settings_files import SettingsFiles
     from regstack.config.schema import RegStackConfig
-    from regstack.plugins.registry import PluginRegistry
+    from regstack.plugins.record import PluginRecord
 
 
 FEWEST_DIFFERENT_CHARACTERS = 10
@@ -45,12 +47,12 @@ BACKEND_DEADLINE_SECONDS = 30
 
 async def all_checks(files: SettingsFiles) -> list[Finding]:
     """Run every check; those that need settings only where the settings can be read."""
-    registry = lenient_registry()
-    from regstack.app import refuse_what_is_not_built
+    registry, transports = leniently(PluginRegistry), leniently(TransportRegistry)
+    from regstack.app import check_settings
 
     try:
         config = files.load()
-        refuse_what_is_not_built(config)
+        check_settings(config)
     except RegStackError as error:
         broken = Finding(
             "configuration",
@@ -58,7 +60,7 @@ async def all_checks(files: SettingsFiles) -> list[Finding]:
             str(error),
             "Correct the settings, or write them with `regstack init`.",
         )
-        return [broken, *_plugins(registry)]
+        return [broken, *_plugins(registry.records), *_plugins(_unusable(transports))]
     return [
         Finding("configuration", Health.OK, f"{config.app_name}, {len(type(config).model_fields)} settings"),
         _secret(config),
@@ -67,9 +69,11 @@ async def all_checks(files: SettingsFiles) -> list[Finding]:
         _hashing(config),
         *_limits(config),
         *_links(config),
-        *_plugins(registry),
+        *_plugins(registry.records),
+        *_plugins(_unusable(transports)),
         *await _database(config, registry),
-        await check_mail(config.email),
+        await check_mail(config.email, transports),
+        *await check_texts(config, transports),
     ]
 
 
@@ -165,8 +169,13 @@ def _links(config: RegStackConfig) -> Iterator[Finding]:
         )
 
 
-def _plugins(registry: PluginRegistry) -> Iterator[Finding]:
-    for record in registry.records:
+def _unusable(transports: TransportRegistry) -> Iterator[PluginRecord]:
+    """The transports worth a line; those that are configured are asked for a sign of life anyway."""
+    return (record for record in transports.records if record.state is not PluginState.OK)
+
+
+def _plugins(records: Iterable[PluginRecord]) -> Iterator[Finding]:
+    for record in records:
         name, told = f"plugin {record.name}", f"{record.state}, {record.origin}"
         if record.state is PluginState.OK:
             yield Finding(name, Health.OK, told)

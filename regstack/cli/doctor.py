@@ -18,16 +18,28 @@ def doctor(
     list_backends: Annotated[
         bool, typer.Option("--list-backends", help="Only list the installed backends; connects to nothing.")
     ] = False,
+    list_transports: Annotated[
+        bool,
+        typer.Option(
+            "--list-transports",
+            help="Only list the installed transports; connects to nothing.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Check settings, plugins, database and mail.
+    """Check settings, plugins, database, mail and text messages.
 
     The exit status is the number of failed checks.
     """
     if list_backends:
         from regstack.cli.backend_listing import print_backends
 
-        print_backends(as_json=as_json)
+        print_backends(to_json=as_json)
+        return
+    if list_transports:
+        from regstack.cli.transport_listing import print_transports
+
+        print_transports(to_json=as_json)
         return
     import asyncio
 

@@ -8,15 +8,19 @@ import sys
 def run() -> None:
     """Run the command line.
 
-    Listing the backends goes past typer, which loads pydantic to read the plainest option, and is
+    Listing plugins goes past typer, which loads pydantic to read the plainest option, and is
     to stay cheap and to work where pydantic is broken.
     """
-    arguments = sys.argv[1:]
-    if arguments[:2] == ["doctor", "--list-backends"] and arguments[2:] in ([], ["--json"]):
-        from regstack.cli.backend_listing import print_backends
+    match sys.argv[1:]:
+        case ["doctor", "--list-backends", *more] if more in ([], ["--json"]):
+            from regstack.cli.backend_listing import print_backends
 
-        print_backends(as_json="--json" in arguments)
-        return
-    from regstack.cli.commands import make_app
+            print_backends(to_json=bool(more))
+        case ["doctor", "--list-transports", *more] if more in ([], ["--json"]):
+            from regstack.cli.transport_listing import print_transports
 
-    make_app()()
+            print_transports(to_json=bool(more))
+        case _:
+            from regstack.cli.commands import make_app
+
+            make_app()()

@@ -23,11 +23,23 @@ MINIMUM_SECRET_LENGTH = 32
 HashPreset = Literal["owasp", "owasp-46mib", "rfc9106-low", "insecure-test"]
 
 
-class EmailConfig(Section):
+class _TransportSection(Section):
+    @field_validator("options", mode="before", check_fields=False)
+    @classmethod
+    def _texts(cls, value: Any) -> Any:
+        # A variable of digits arrives as a number.
+        if not isinstance(value, dict):
+            return value
+        return {key: str(each) if type(each) is int else each for key, each in value.items()}
+
+
+class EmailConfig(_TransportSection):
     """Outgoing mail."""
 
-    backend: Literal["console", "smtp", "ses"] = Field(
-        "console", description="Transport. `console` reports mails on the terminal, for development."
+    backend: str = Field(
+        "console",
+        description="Transport: `console`, `smtp`, `ses`, or one that another distribution brings. "
+        "`console` reports mails on the terminal, for development.",
     )
     from_address: str = Field("noreply@example.com", description="Sender address.")
     from_name: str | None = Field(None, description="Sender name; `app_name` where it is not set.")
@@ -43,6 +55,10 @@ class EmailConfig(Section):
     ses_profile: str | None = Field(None, description="AWS profile.")
     ses_access_key_id: str | None = Field(None, description="AWS access key id.")
     ses_secret_access_key: SecretStr | None = Field(None, description="AWS secret access key.")
+    ses_timeout_seconds: float = Field(10.0, gt=0, description="Deadline of one request to Amazon SES.")
+    options: dict[str, SecretStr] = Field(
+        {}, description="Settings of a transport that another distribution brings, as its page says."
+    )
     log_bodies: bool = Field(
         False, description="Let the console transport log whole mails, links included. Development only."
     )
@@ -52,17 +68,35 @@ class EmailConfig(Section):
     max_attempts: int = Field(5, ge=1, le=20, description="How often a mail is tried before it is given up.")
 
 
-class SmsConfig(Section):
+class SmsConfig(_TransportSection):
     """Outgoing text messages."""
 
-    backend: Literal["null", "sns", "twilio"] = Field(
-        "null", description="Transport. `null` keeps messages in memory."
+    backend: str = Field(
+        "null",
+        description="Transport: `null`, `sns`, `twilio`, or one that another distribution brings. "
+        "`null` keeps messages in memory, for development.",
     )
-    from_number: str | None = Field(None, description="Sender number (E.164).")
+    from_number: str | None = Field(
+        None,
+        pattern=r"^\+[1-9][0-9]{1,14}$",
+        description="Sender number (E.164), for example `+15005550006`.",
+    )
     sns_region: str = Field("eu-west-1", description="Region of Amazon SNS.")
     twilio_account_sid: str | None = Field(None, description="Twilio account.")
     twilio_auth_token: SecretStr | None = Field(None, description="Twilio token.")
-    log_bodies: bool = Field(False, description="Log whole messages, codes included. Development only.")
+    timeout_seconds: float = Field(10.0, gt=0, description="Deadline of one request to the provider.")
+    log_bodies: bool = Field(
+        False, description="Let the null transport log whole messages, codes included. Development only."
+    )
+    options: dict[str, SecretStr] = Field(
+        {}, description="Settings of a transport that another distribution brings, as its page says."
+    )
+    queue_size: int = Field(
+        1000, ge=1, description="Messages that may wait; further ones are dropped, counted and logged."
+    )
+    max_attempts: int = Field(
+        3, ge=1, le=20, description="How often a message is tried before it is given up."
+    )
 
 
 class RegStackConfig(BaseSettings):

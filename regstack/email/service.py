@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from regstack.email.message import MailMessage
 
 
 class EmailService(Protocol):
-    """Carries mails. May also have `aclose` (see `ClosableEmailService`)."""
+    """Carries mails.
+
+    May also have `async aclose()`, called once, after the last `send`; and `async probe() -> str`,
+    by which `regstack doctor` looks whether mails would leave, without sending one: it gives one
+    line on what it found, or raises `DeliveryError`.
+    """
 
     async def send(self, message: MailMessage) -> None:
         """Hand one mail over; return once the next server has taken responsibility for it.
@@ -21,11 +26,3 @@ class EmailService(Protocol):
             DeliveryError: it was not accepted; with `permanent=True` it is not tried again. The
                 message is logged: it holds no content, no address and no credentials.
         """
-
-
-@runtime_checkable
-class ClosableEmailService(Protocol):
-    """A transport that holds something open."""
-
-    async def aclose(self) -> None:
-        """Close what is open; called once, after the last `send`."""

@@ -109,9 +109,7 @@ class IdTokenChecker:
             raise OAuthRejected("ID token: another issuer")
         self._check_audience(claims.get("aud"), claims.get("azp"))
         sent = claims.get("nonce")
-        if not isinstance(sent, str) or not hmac.compare_digest(
-            sent.encode(errors="replace"), nonce.encode()
-        ):
+        if not isinstance(sent, str) or not _are_equal(sent, nonce):
             raise OAuthRejected("ID token: another nonce")
         self._check_times(claims)
         _check_subject(claims.get("sub"))

@@ -1,10 +1,11 @@
-"""Which extra brings the backend for a URL scheme: the one table of install hints."""
+"""Which extra brings a backend or the library of a transport: the one place of install hints."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from regstack.backends.base import BackendKind
+from regstack.transports.info import TransportKind
 
 OLDEST_VERSION: Final = "1.0.0.dev0"
 """The first version whose extras bring backends."""
@@ -18,6 +19,8 @@ _HINTS: Final = {
     "mongodb": BackendKind.MONGO,
     "mongodb+srv": BackendKind.MONGO,
 }
+
+_TRANSPORT_EXTRAS: Final = {TransportKind.EMAIL: ("smtp", "ses"), TransportKind.SMS: ("sns", "twilio")}
 
 
 def backend_name(scheme: str) -> str:
@@ -37,6 +40,15 @@ def install_hint(scheme: str) -> str:
     )
 
 
-def _command(kind: BackendKind) -> str:
+def transport_hint(name: str, kind: TransportKind) -> str:
+    """Say in one sentence what to install for a transport that is not there."""
+    extras = ", ".join(_command(extra) for extra in _TRANSPORT_EXTRAS[kind])
+    return (
+        f"Install the distribution that brings {name!r}, or use one of regstack's own, "
+        f"which may need their library: {extras}."
+    )
+
+
+def _command(extra: str) -> str:
     # With the version, since pip would rather take an unrelated older line than fail.
-    return f'pip install "regstack[{kind}]>={OLDEST_VERSION}"'
+    return f'pip install "regstack[{extra}]>={OLDEST_VERSION}"'

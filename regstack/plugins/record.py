@@ -1,4 +1,4 @@
-"""What the registry knows about one plugin."""
+"""What discovery knows about one plugin."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pluggy
 
     from regstack.backends.base import Capability
+    from regstack.transports.info import TransportKind
 
 
 class PluginState(StrEnum):
@@ -21,26 +22,23 @@ class PluginState(StrEnum):
     INCOMPATIBLE = "incompatible"
     """It was written for another `API_VERSION`."""
     DUPLICATE = "duplicate"
-    """An earlier plugin has its name or one of its URL schemes."""
+    """An earlier plugin has its name, or one of its URL schemes."""
     BLOCKED = "blocked"
-    """`REGSTACK_DISABLE_BACKENDS` names it; by its entry point's name it was not even imported."""
+    """An environment variable names it; by its entry point's name it was not even imported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginRecord:
-    """One entry point of the group `regstack.backends`, and what became of it.
+    """One entry point, and what became of it.
 
     Attributes:
-        name: the backend's name; the entry point's where the plugin could not tell.
+        name: the plugin's name; the entry point's where the plugin could not tell.
         state: whether it can be used.
         distribution: name of the distribution that it came with, empty where there is none.
         version: version of that distribution.
         entry_point: the entry point's value, `package.module` or `package.module:object`.
         api_version: what the plugin says it was written for, None where it could not tell.
-        url_schemes: schemes of database URLs that it takes.
-        capabilities: what its backend offers at its best.
         summary: one line for people.
-        driver: the driver's distribution name.
         reason: why the state is not `ok`, else empty.
         next_step: what to do about it, else empty.
         hooks: the plugin's own hooks, None where it could not be loaded.
@@ -53,10 +51,7 @@ class PluginRecord:
     version: str
     entry_point: str
     api_version: int | None = None
-    url_schemes: tuple[str, ...] = ()
-    capabilities: frozenset[Capability] = frozenset()
     summary: str = ""
-    driver: str = ""
     reason: str = ""
     next_step: str = ""
     hooks: pluggy.HookRelay | None = field(default=None, repr=False, compare=False)
@@ -66,3 +61,31 @@ class PluginRecord:
     def origin(self) -> str:
         """Distribution and version in one, for messages."""
         return f"{self.distribution} {self.version}".strip() or "no distribution"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendRecord(PluginRecord):
+    """One entry point of the group `regstack.backends`.
+
+    Attributes:
+        url_schemes: schemes of database URLs that it takes.
+        capabilities: what its backend offers at its best.
+        driver: the driver's distribution name.
+    """
+
+    url_schemes: tuple[str, ...] = ()
+    capabilities: frozenset[Capability] = frozenset()
+    driver: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransportRecord(PluginRecord):
+    """One entry point of the group `regstack.transports`.
+
+    Attributes:
+        kind: what it carries, None where the plugin could not tell.
+        library: distribution name of the library that it needs.
+    """
+
+    kind: TransportKind | None = None
+    library: str = ""

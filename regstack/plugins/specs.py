@@ -1,7 +1,8 @@
 """The hooks that a plugin implements.
 
-A plugin is a module (or object) named by an entry point of the group `regstack.backends`, whose
-functions carry `@regstack.hookimpl`. Hooks are called at start-up and by the command line only;
+A plugin is a module (or object) named by an entry point, whose functions carry `@regstack.hookimpl`.
+One of the group `regstack.backends` brings storage, one of the group `regstack.transports` a way for
+mails or text messages. Hooks are called at start-up and by the command line only;
 a request never passes through one.
 """
 
@@ -16,10 +17,14 @@ if TYPE_CHECKING:
 
     from regstack.auth.clock import Clock
     from regstack.backends.base import Backend, BackendInfo, PingReport, SchemaReport
-    from regstack.config.schema import RegStackConfig
+    from regstack.config.schema import EmailConfig, RegStackConfig, SmsConfig
+    from regstack.email.service import EmailService
+    from regstack.sms.service import SmsService
+    from regstack.transports.info import TransportInfo
 
 PROJECT = "regstack"
 GROUP = "regstack.backends"
+TRANSPORT_GROUP = "regstack.transports"
 
 API_VERSION = 1
 """Version of the hooks in this file; a plugin states the one it was written for."""
@@ -82,6 +87,58 @@ def regstack_ping(backend: Backend) -> Awaitable[PingReport] | None:
 
     Returns:
         An awaitable of round-trip time and server version.
+
+    Since: 1.0
+    """
+
+
+@hookspec(firstresult=True)
+def regstack_transport_info() -> TransportInfo | None:
+    """Describe the transport.
+
+    Must import neither its library nor pydantic: `regstack doctor --list-transports` calls it for
+    every installed plugin.
+
+    Returns:
+        The transport's name, kind, API version, summary and library.
+
+    Since: 1.0
+    """
+
+
+@hookspec(firstresult=True)
+def regstack_create_email_service(config: EmailConfig) -> EmailService | None:
+    """Build a mail transport, without I/O; for transports of the kind `email`.
+
+    The library is imported here, inside the body.
+
+    Args:
+        config: the section `email` of the settings; what is the transport's own is in `options`.
+
+    Returns:
+        The transport, connected to nothing.
+
+    Raises:
+        ConfigurationError: a setting is missing or wrong, or the library is not installed.
+
+    Since: 1.0
+    """
+
+
+@hookspec(firstresult=True)
+def regstack_create_sms_service(config: SmsConfig) -> SmsService | None:
+    """Build a transport of text messages, without I/O; for transports of the kind `sms`.
+
+    The library is imported here, inside the body.
+
+    Args:
+        config: the section `sms` of the settings; what is the transport's own is in `options`.
+
+    Returns:
+        The transport, connected to nothing.
+
+    Raises:
+        ConfigurationError: a setting is missing or wrong, or the library is not installed.
 
     Since: 1.0
     """

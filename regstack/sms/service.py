@@ -20,12 +20,15 @@ class SmsMessage:
 
 
 class SmsService(Protocol):
-    """Carries text messages."""
+    """Carries text messages. May also have `aclose` and `probe`, as mail transports may."""
 
     async def send(self, message: SmsMessage) -> None:
-        """Hand one message over.
+        """Hand one message over; return once the provider has taken responsibility for it.
+
+        Runs after the answer, in a queue, which repeats what failed. Several calls may run at the
+        same time, and successive ones in different event loops.
 
         Raises:
-            DeliveryError: it was not accepted; with `permanent=True` a repeat cannot help. The
-                message holds no content, no number and no credentials.
+            DeliveryError: it was not accepted; with `permanent=True` it is not tried again. The
+                message is logged: it holds no content, no number and no credentials.
         """

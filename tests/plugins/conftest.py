@@ -54,6 +54,35 @@ class Sample(Backend):
         pass
 """
 
+TRANSPORT = """
+from regstack import hookimpl
+from regstack.transports.info import TransportInfo, TransportKind
+
+
+@hookimpl
+def regstack_transport_info():
+    return TransportInfo(
+        name={name!r},
+        kind=TransportKind({kind!r}),
+        api_version={api_version},
+        summary="a sample",
+        library="pigeon",
+    )
+
+
+@hookimpl
+def regstack_create_{kind}_service(config):
+    return Sample(config)
+
+
+class Sample:
+    def __init__(self, config):
+        self.config = config
+
+    async def send(self, message):
+        pass
+"""
+
 
 @dataclass
 class Distributions:
@@ -62,7 +91,13 @@ class Distributions:
     folder: Path
 
     def install(
-        self, distribution: str, source: str, *, entry_point: str | None = None, version: str = "1.2.3"
+        self,
+        distribution: str,
+        source: str,
+        *,
+        entry_point: str | None = None,
+        version: str = "1.2.3",
+        group: str = "regstack.backends",
     ) -> None:
         """Install a distribution with one module and one entry point, as an installer lays it out."""
         module = distribution.replace("-", "_")
@@ -74,7 +109,7 @@ class Distributions:
         )
         (metadata / "INSTALLER").write_text("tests\n")
         name = entry_point or distribution.removeprefix("acme-")
-        (metadata / "entry_points.txt").write_text(f"[regstack.backends]\n{name} = {module}\n")
+        (metadata / "entry_points.txt").write_text(f"[{group}]\n{name} = {module}\n")
 
     def install_plugin(
         self,
@@ -90,6 +125,21 @@ class Distributions:
         name = name or distribution.removeprefix("acme-")
         source = PLUGIN.format(name=name, schemes=schemes or (name,), api_version=api_version) + more
         self.install(distribution, source, entry_point=entry_point)
+
+    def install_transport(
+        self,
+        distribution: str,
+        *,
+        name: str = "",
+        kind: str = "email",
+        api_version: int = 1,
+        more: str = "",
+        entry_point: str | None = None,
+    ) -> None:
+        """Install a transport that works, with what else its module is to hold."""
+        name = name or distribution.removeprefix("acme-")
+        source = TRANSPORT.format(name=name, kind=kind, api_version=api_version) + more
+        self.install(distribution, source, entry_point=entry_point, group="regstack.transports")
 
     def run(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run Python with these arguments, where the distributions are installed."""
@@ -115,6 +165,15 @@ class Distributions:
         done = self.run("-m", "regstack.cli", "doctor", "--list-backends", "--json", **environ)
         assert done.returncode == 0, done.stderr
         return {record["distribution"]: record for record in json.loads(done.stdout)["backends"]}
+
+    def transports(self, **environ: str) -> dict[str, dict[str, Any]]:
+        """What `regstack doctor --list-transports --json` tells, by distribution or, of ours, by name."""
+        done = self.run("-m", "regstack.cli", "doctor", "--list-transports", "--json", **environ)
+        assert done.returncode == 0, done.stderr
+        return {
+            record["name"] if record["distribution"] == "regstack" else record["distribution"]: record
+            for record in json.loads(done.stdout)["transports"]
+        }
 
 
 @pytest.fixture

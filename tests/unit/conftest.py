@@ -1,4 +1,4 @@
-"""Real SMTP servers on loopback."""
+"""Real servers on loopback."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ import trustme
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
 
 from regstack.config.schema import EmailConfig
+from tests.servers.http_stand_in import StandIn, standing_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -139,5 +141,30 @@ def smtp_script() -> Callable[..., Any]:
         server = await asyncio.start_server(connected, "127.0.0.1", 0)
         async with server:
             yield _settings(server, **values)
+
+    return serve
+
+
+AWS_KEY_ID, AWS_SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+"""The example of Amazon's own documentation."""
+
+
+@pytest.fixture
+def amazon(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Any]:
+    """Opens a stand-in for Amazon: `async with amazon() as server`, with credentials in the environment."""
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", AWS_KEY_ID)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", AWS_SECRET)
+
+    @asynccontextmanager
+    async def serve() -> AsyncIterator[StandIn]:
+        async with standing_in() as server:
+            for service in ("SESV2", "SNS", "STS"):
+                monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", server.url)
+            yield server
 
     return serve

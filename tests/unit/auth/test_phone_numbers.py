@@ -4,24 +4,25 @@ import sys
 
 import pytest
 
-from regstack.auth.phone_numbers import parse_phone
+from regstack.auth.phone_numbers import load_phonenumbers, parse_phone
 from regstack.errors import ConfigurationError, InvalidPhoneNumber
 
+SPELLINGS = [
+    "+4930123456",
+    "+49 30 123456",
+    " +49 (0)30 / 123-456 ",
+    "+49.30.123456",
+    "+49\u00a030\u2011123456",
+]
 
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [
-        ("+41446681800", "+41446681800"),
-        ("+41 44 668 18 00", "+41446681800"),
-        (" +41 (0)44 668-18-00 ", "+41446681800"),
-        ("+41\u00a044\u2011668\u201118.00", "+41446681800"),
-        ("+1 (555) 123-4567", "+15551234567"),
-        ("+39 06 698 12345", "+390669812345"),
-        ("+44 7911 123456", "+447911123456"),
-    ],
-)
-def test_a_number_is_given_back_in_the_one_form(text: str, number: str) -> None:
-    assert parse_phone(text) == number
+
+@pytest.mark.parametrize("text", SPELLINGS)
+def test_spellings_of_one_number_have_one_form(text: str) -> None:
+    assert parse_phone(text) == "+4930123456"
+
+
+@pytest.mark.parametrize("number", ["+12025550123", "+447700900123", "+33612345678", "+8613812345678"])
+def test_the_form_is_its_own_form(number: str) -> None:
     assert parse_phone(number) == number
 
 
@@ -30,35 +31,38 @@ def test_a_number_is_given_back_in_the_one_form(text: str, number: str) -> None:
     [
         "",
         "+",
-        "+41",
-        "044 668 18 00",
-        "0041446681800",
-        "41446681800",
-        "+999446681800",
-        "+4144668180012345",
-        "+41446681800 ext. 7",
-        "+41446681800;phone-context=+1",
-        "+41446681800,7",
-        "+1800FLOWERS",
-        "++41446681800",
-        "+41446681800\n+15551234567",
-        "+\uff14\uff11446681800",
-        "+41446681800" + " " * 40,
-        "tel:+41446681800",
+        "030 123456",
+        "0049 30 123456",
+        "+999 30 123456",
+        "+49 1",
+        "+49 30 123456 ext. 5",
+        "+49 30 123456;phone-context=+1",
+        "tel:+4930123456",
+        "+1 800 FLOWERS",
+        "+４９３０１２３４５６",
+        "+٤٩٣٠١٢٣٤٥٦",
+        "+49\n30123456",
+        "+49\x0030123456",
+        "+49" + "1" * 14,
+        "+49" + "1" * 100_000,
+        "(((((((((+49 30 123456",
     ],
 )
-def test_what_no_text_can_be_sent_to_is_refused(text: str) -> None:
-    with pytest.raises(InvalidPhoneNumber, match="country code"):
+def test_what_is_no_number_with_a_country_code_is_refused(text: str) -> None:
+    with pytest.raises(InvalidPhoneNumber) as caught:
         parse_phone(text)
+    assert "123456" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["+41 900 123 456", "+44 909 879 0000", "+1 900 234 5678"])
-def test_numbers_whose_owner_is_paid_for_each_text_are_refused(text: str) -> None:
-    with pytest.raises(InvalidPhoneNumber, match="premium"):
-        parse_phone(text)
+@pytest.mark.parametrize("number", ["+1 900 555 0123", "+44 909 879 0000"])
+def test_nobody_earns_by_the_texts_that_are_sent(number: str) -> None:
+    with pytest.raises(InvalidPhoneNumber):
+        parse_phone(number)
 
 
-def test_without_the_library_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_library_is_named_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "phonenumbers", None)
-    with pytest.raises(ConfigurationError, match=r"pip install \"regstack\[sms\]\""):
-        parse_phone("+41446681800")
+    with pytest.raises(ConfigurationError, match=r'pip install "regstack\[sms\]"'):
+        load_phonenumbers()

@@ -81,6 +81,11 @@ STATED: dict[type[BaseModel], dict[str, Any]] = {
         "ses_access_key_id": None,
         "ses_secret_access_key": None,
         "log_bodies": False,
+        # Not in 0.9.
+        "ses_timeout_seconds": 10.0,
+        "options": {},
+        "queue_size": 1000,
+        "max_attempts": 5,
     },
     SmsConfig: {
         "backend": "null",
@@ -89,6 +94,11 @@ STATED: dict[type[BaseModel], dict[str, Any]] = {
         "twilio_account_sid": None,
         "twilio_auth_token": None,
         "log_bodies": False,
+        # Not in 0.9.
+        "timeout_seconds": 10.0,
+        "options": {},
+        "queue_size": 1000,
+        "max_attempts": 3,
     },
     OAuthConfig: {
         "google_client_id": None,

@@ -27,7 +27,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"require_verification": MARK}, "require_verification"),
     ({"email": {"smtp_port": MARK}}, "email.smtp_port"),
     ({"email": {"smtp_password": [MARK]}}, "email.smtp_password"),
-    ({"sms": {"backend": MARK}}, "sms.backend"),
+    ({"sms": {"from_number": MARK}}, "sms.from_number"),
     ({"oauth": {"state_ttl_seconds": MARK}}, "oauth.state_ttl_seconds"),
     ({"no_such_setting": MARK}, "no_such_setting"),
     ({"email": {"no_such_setting": MARK}}, "email.no_such_setting"),

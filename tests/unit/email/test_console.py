@@ -4,13 +4,8 @@ import io
 
 import pytest
 
-from regstack.config.schema import EmailConfig
 from regstack.email.console import LONGEST_OUTBOX, ConsoleEmailService
-from regstack.email.factory import make_email_service
 from regstack.email.message import MailMessage
-from regstack.email.service import ClosableEmailService
-from regstack.email.smtp import SmtpEmailService
-from regstack.errors import ConfigurationError
 
 pytestmark = pytest.mark.anyio
 
@@ -55,18 +50,3 @@ async def test_the_outbox_keeps_the_newest_mails():
         await service.send(MailMessage("a@b.example", str(number), "text"))
     assert len(service.outbox) == LONGEST_OUTBOX
     assert (service.outbox[0].subject, service.outbox[-1].subject) == ("5", str(LONGEST_OUTBOX + 4))
-
-
-async def test_the_settings_name_the_transport(capsys):
-    console = make_email_service(EmailConfig(log_bodies=True))
-    assert isinstance(console, ConsoleEmailService)
-    await console.send(MAIL)
-    assert "s3cr3t" in capsys.readouterr().err
-    smtp = make_email_service(EmailConfig(backend="smtp", smtp_host="mail.example.com"))
-    assert isinstance(smtp, SmtpEmailService)
-    assert not isinstance(smtp, ClosableEmailService)
-
-
-def test_a_transport_that_is_not_built_is_refused_with_what_to_do():
-    with pytest.raises(ConfigurationError, match="not part of this version"):
-        make_email_service(EmailConfig(backend="ses"))

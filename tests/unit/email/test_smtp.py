@@ -10,7 +10,6 @@ import sys
 import pytest
 
 from regstack.config.schema import EmailConfig
-from regstack.email.factory import make_email_service
 from regstack.email.message import MailMessage
 from regstack.email.smtp import SmtpEmailService
 from regstack.errors import ConfigurationError, DeliveryError
@@ -266,7 +265,7 @@ async def test_an_address_that_would_break_the_conversation_never_reaches_the_se
 async def test_a_missing_library_is_named_with_the_command_that_installs_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "aiosmtplib", None)
     with pytest.raises(ConfigurationError, match=r'pip install "regstack\[smtp\]"'):
-        make_email_service(EmailConfig(backend="smtp", smtp_host="127.0.0.1"))
+        SmtpEmailService(EmailConfig(backend="smtp", smtp_host="127.0.0.1"))
 
 
 @pytest.mark.parametrize("values", [{"smtp_username": "mailer"}, {"smtp_password": "s3cret"}])
