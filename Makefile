@@ -15,7 +15,7 @@ EXTRAS := sql limits smtp sms oauth serve testing
 comma := ,
 space := $(subst ,, )
 
-.PHONY: help demo test lint contract bench soak docs constraints clean
+.PHONY: help demo test lint contract mutants bench soak docs constraints clean
 
 help: ## say what the targets do
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## / – /'
@@ -33,6 +33,9 @@ lint: $(STAMP) ## check style, types and the arrows between the rooms
 
 contract: $(STAMP) ## run the storage contract on every backend
 	$(BIN)/pytest tests/contract -n $(JOBS) --dist worksteal
+
+mutants: $(STAMP) ## take out each defence and see which attack gets through
+	$(BIN)/pytest tests/security/test_mutants.py -n $(JOBS)
 
 bench: $(STAMP) ## measure, and print ratios of things measured in the same run
 	$(BIN)/pytest benchmarks -s -p no:xdist

@@ -128,7 +128,6 @@ class RegStack:
         self.config = config = config if config is not None else RegStackConfig.load()
         self.clock = clock = clock if clock is not None else SystemClock()
         self._keys = keys = _key_ring(config)
-        check_settings(config)
 
         self._registry = _discover() if backend is None else None
         self.backend = backend or cast("PluginRegistry", self._registry).create_backend(config, clock)
@@ -156,7 +155,6 @@ class RegStack:
         email_service, sms_service = _transports(config, email_service, sms_service)
         self._mailer = Mailer(mail_queue, email_service, config.email)
         self._texter = Texter(sms_queue, sms_service, config.sms)
-        self._texts = Texts(self._texter, config.app_name)
         self.hooks = EventHooks(event_queue)
         self._oauth_providers = oauth_providers
         self.services = self._make_services()
@@ -181,8 +179,15 @@ class RegStack:
         admission = Admission(users, sessions, self.lockout, audit, hooks, clock)
         second_factor = phone = None
         if config.enable_sms_2fa:
+            load_phonenumbers()
             codes = TextedCodes(
-                self.mfa_codes, self._keys, self.jwt, self.lockout, self._texts, clock, config
+                self.mfa_codes,
+                self._keys,
+                self.jwt,
+                self.lockout,
+                Texts(self._texter, config.app_name),
+                clock,
+                config,
             )
             second_factor = SecondFactor(
                 users,
@@ -239,9 +244,7 @@ class RegStack:
         identities, states = self.oauth_identities, self.oauth_states
         providers = self._oauth_providers
         if providers is None:
-            from regstack.oauth.providers import make_providers  # noqa: PLC0415 - an extra, loaded where it is used
-
-            providers = make_providers(config.oauth, clock)
+            providers = _make_providers(config, clock)
         audit, throttle = self._audit, self._throttle
         accounts = OAuthAccounts(
             users, self.pending, identities, providers, throttle, notices, audit, hooks, clock, config
@@ -483,11 +486,21 @@ def _password_hasher(config: RegStackConfig) -> PasswordHasher:
 
 
 def check_settings(config: RegStackConfig) -> None:
-    """Look at the settings that only their part can judge, without building it.
+    """Say what would stop the start, without starting anything.
 
     Raises:
-        ConfigurationError: a setting cannot be used, or needs a library that is not installed.
+        ConfigurationError: a setting cannot be read, lacks another, or needs a library that is
+            not installed.
     """
+    _key_ring(config)
     parse_limits(config)
     if config.enable_sms_2fa:
         load_phonenumbers()
+    if config.enable_oauth:
+        _make_providers(config, SystemClock())
+
+
+def _make_providers(config: RegStackConfig, clock: Clock) -> Mapping[str, OAuthProvider]:
+    from regstack.oauth.providers import make_providers  # noqa: PLC0415 - an extra, loaded where it is used
+
+    return make_providers(config.oauth, clock)

@@ -16,6 +16,7 @@ from regstack.cli.server import listen
 from regstack.email.console import ConsoleEmailService
 from regstack.sms.null import NullSmsService
 from tests.everything import mounted
+from tests.social import providers
 
 T = TypeVar("T")
 DEADLINE_SECONDS = 60
@@ -42,7 +43,7 @@ class Served:
     def __init__(self, config: RegStackConfig) -> None:
         self._mail, sms = Quiet(), NullSmsService()
         self.texts = sms.outbox
-        self.rs = RegStack(config, email_service=self._mail, sms_service=sms)
+        self.rs = RegStack(config, email_service=self._mail, sms_service=sms, oauth_providers=providers())
         self.outbox = self._mail.outbox
         self._app = mounted(self.rs)
         self.document = self._app.openapi()

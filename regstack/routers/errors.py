@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import HTTPException
 
 from regstack import errors
+from regstack.models.line import one_line
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -67,7 +68,7 @@ def to_http(error: errors.RegStackError) -> HTTPException:
         headers["Retry-After"] = str(_whole_seconds(error.retry_after))
     elif status == 503:
         if isinstance(error, errors.BackendError):
-            logger.warning("storage failed: %s: %s", type(error).__name__, error)
+            logger.warning("storage failed: %s: %s", type(error).__name__, one_line(error))
             detail = "the service is unavailable for the moment; try again"
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return HTTPException(status, detail, headers or None)

@@ -85,8 +85,10 @@ class Login:
         subject = await self._users.find_login_subject(key)
         found = subject.user or subject.pending
         check = await self._hasher.verify(password, found.hashed_password if found else None)
+        # A backend that finds another row must not sign anyone in by that row's password.
+        matches = check.matches and found is not None and found.email_key == key
         try:
-            user = self._admit(subject, matches=check.matches)
+            user = self._admit(subject, matches=matches)
         except AuthenticationError as error:
             reason = _REASONS[type(error)]
             self._audit.record("login", "failure", user=subject.user, account=key, reason=reason)

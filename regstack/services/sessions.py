@@ -82,6 +82,7 @@ class Sessions:
         subject = await self._users.get_token_subject(claims.sub, jti=claims.jti, sid=claims.sid)
         if (
             subject is None
+            or subject.user.id != claims.sub  # a backend that mixes rows up must not sign anyone in
             or subject.revoked
             or not subject.user.is_active
             or (self._require_verification and not subject.user.is_verified)

@@ -18,7 +18,7 @@ LONGEST_NAME = 40
 
 
 class Texts:
-    """Words texts, and queues them to numbers that are stored with an account, or set up for one.
+    """Queues texts to numbers that are stored with an account, or being set up for one.
 
     Args:
         texter: sends them.
@@ -35,7 +35,7 @@ class Texts:
             f"{code} is your code to sign in to {self._app_name}, good for {duration(expires_in)}. "
             "Nobody will ask you for it. If that was not you, change your password."
         )
-        self._texter.post(lambda: SmsMessage(number, text), kind="login_code")
+        self._post(SmsMessage(number, text), kind="login_code")
 
     def phone_code(self, number: str, code: str, expires_in: timedelta) -> None:
         """Send the code that confirms a number."""
@@ -43,4 +43,7 @@ class Texts:
             f"{code} is your code to confirm this phone for {self._app_name}, good for "
             f"{duration(expires_in)}. Nobody will ask you for it: do not pass it on."
         )
-        self._texter.post(lambda: SmsMessage(number, text), kind="phone_code")
+        self._post(SmsMessage(number, text), kind="phone_code")
+
+    def _post(self, message: SmsMessage, *, kind: str) -> None:
+        self._texter.post(lambda: message, kind=kind)

@@ -252,7 +252,7 @@ def test_an_smtp_server_that_does_not_answer_fails_within_the_deadline_without_s
 @pytest.mark.parametrize(
     ("variable", "value", "told"),
     [
-        ("REGSTACK_ENABLE_OAUTH", "true", "not part of this version yet"),
+        ("REGSTACK_ENABLE_OAUTH", "true", "enable_oauth is set and no provider is"),
         ("REGSTACK_LOGIN_RATE_LIMIT", "5/fortnight", "login_rate_limit cannot be read"),
     ],
 )

@@ -8,16 +8,21 @@ import re
 import zlib
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import httpx2
 from schemathesis import AuthContext, Case, HookContext
 from schemathesis.generation.meta import TestPhase
 
-from regstack.errors import RegStackError
+from regstack.errors import Conflict, RegStackError
 from regstack.models.ids import new_id
+from regstack.models.oauth_identity import OAuthIdentity
 from regstack.models.user import User
 from tests.served import Served
+from tests.social import person as external
+from tests.social import query_of
 
 PASSWORD = "correct horse battery"
 PHONE = "+41446681800"
@@ -48,9 +53,9 @@ class People:
         self._hashed: str | None = None
         self.forget()
         # What to put into a field, by its name; a field with another name keeps what was generated.
-        self._known: dict[str, Callable[[Person, str], Awaitable[Any]]] = {
+        self._known: dict[str, Callable[[Person, Case[Any]], Awaitable[Any]]] = {
             "email": self._address,
-            "new_email": self._new_address,
+            "new_email": self._other_address,
             "password": self._password,
             "current_password": self._password,
             "token": self._mailed_token,
@@ -59,6 +64,8 @@ class People:
             "pending_token": self._pending_token,
             "mfa_pending_token": self._pending_token,
             "code": self._code,
+            "provider": self._provider,
+            "id": self._exchange_id,
         }
         # How a token gets into a mail, by the operation that takes it.
         self._mails: dict[str, Callable[[Person], Awaitable[str]]] = {
@@ -119,7 +126,7 @@ class People:
         return self._dice[case.id]
 
     async def _value(self, name: str, case: Case[Any]) -> Any:
-        return await self._known[name](await self._caller(case), operation_id(case))
+        return await self._known[name](await self._caller(case), case)
 
     async def _person(self, *, superuser: bool) -> Person:
         if self._hashed is None:
@@ -138,29 +145,32 @@ class People:
         self._recent.append(Person(user, self._rs.services.sessions.issue(user).text))
         return self._recent[-1]
 
-    async def _address(self, person: Person, operation: str) -> str:
-        if operation == "register":
-            return await self._new_address(person, operation)
-        if operation == "admin_promote_pending":
-            address = await self._new_address(person, operation)
+    async def _address(self, person: Person, case: Case[Any]) -> str:
+        if operation_id(case) == "register":
+            return self._new_address()
+        if operation_id(case) == "admin_promote_pending":
+            address = self._new_address()
             await self._rs.services.registration.register(address, PASSWORD)
             return address
         return person.user.email
 
-    async def _new_address(self, person: Person, operation: str) -> str:
+    async def _other_address(self, person: Person, case: Case[Any]) -> str:
+        return self._new_address()
+
+    def _new_address(self) -> str:
         return f"new{next(self._numbers)}@example.com"
 
-    async def _password(self, person: Person, operation: str) -> str:
+    async def _password(self, person: Person, case: Case[Any]) -> str:
         return PASSWORD
 
-    async def _phone_number(self, person: Person, operation: str) -> str:
+    async def _phone_number(self, person: Person, case: Case[Any]) -> str:
         return PHONE
 
-    async def _pending_token(self, person: Person, operation: str) -> str:
-        return (await self._half_finished(person, operation))[0]
+    async def _pending_token(self, person: Person, case: Case[Any]) -> str:
+        return (await self._half_finished(person, operation_id(case)))[0]
 
-    async def _code(self, person: Person, operation: str) -> str:
-        return (await self._half_finished(person, operation))[1]
+    async def _code(self, person: Person, case: Case[Any]) -> str:
+        return (await self._half_finished(person, operation_id(case)))[1]
 
     async def _half_finished(self, person: Person, operation: str) -> tuple[str, str]:
         """Give a token and its code, the same ones to both fields of a body."""
@@ -186,16 +196,40 @@ class People:
         user = await self._rs.users.get_by_id(person.user.id)
         return (await self._rs.services.phone.start(user or person.user, PHONE, PASSWORD)).token
 
-    async def _id(self, person: Person, operation: str) -> str:
+    async def _id(self, person: Person, case: Case[Any]) -> str:
         other = await self._person(superuser=False)
-        if operation == "admin_resend_verification":
+        if operation_id(case) == "admin_resend_verification":
             await self._rs.users.set_flags(other.user.id, is_verified=False)
         return other.user.id
 
-    async def _mailed_token(self, person: Person, operation: str) -> str:
-        if operation not in self._mails:
+    async def _provider(self, person: Person, case: Case[Any]) -> str:
+        if operation_id(case) == "oauth_unlink":
+            identity = OAuthIdentity(
+                id=new_id(self._rs.clock),
+                user_id=person.user.id,
+                provider="acme",
+                issuer="https://acme.example",
+                subject=f"subject {next(self._numbers)}",
+                email=None,
+                linked_at=self._rs.clock.now(),
+            )
+            with suppress(Conflict):  # an earlier call of a sequence linked or deleted the account
+                await self._rs.oauth_identities.create(identity)
+        return "acme"
+
+    async def _exchange_id(self, person: Person, case: Case[Any]) -> str:
+        async with httpx2.AsyncClient(base_url=f"{self._served.url}/api/auth/oauth/acme") as browser:
+            answer = await browser.get("/start")
+            provider: Any = self._rs.oauth.providers["acme"]
+            who = external(f"external{next(self._numbers)}")
+            answer = await browser.get("/callback", params=provider.consent(answer.headers["location"], who))
+            case.headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+            return query_of(answer.headers["location"])["id"]
+
+    async def _mailed_token(self, person: Person, case: Case[Any]) -> str:
+        if operation_id(case) not in self._mails:
             return "the-token-of-some-other-mail"
-        address = await self._mails[operation](person)
+        address = await self._mails[operation_id(case)](person)
         assert await self._rs.drain()
         newest = next(mail for mail in reversed(self._served.outbox) if mail.to == address)
         found = re.search(r"token=([\w-]+)", newest.text)
@@ -203,8 +237,9 @@ class People:
         return found[1]
 
     async def _register(self, person: Person) -> str:
-        address = await self._new_address(person, "register")
+        address = self._new_address()
         await self._rs.services.registration.register(address, PASSWORD)
+        await self._rs.services.registration.resend(address)  # where registering mails nothing
         return address
 
     async def _forget_the_password(self, person: Person) -> str:
@@ -216,7 +251,7 @@ class People:
 
     async def _ask_for_another_address(self, _: Person) -> str:
         person = await self._person(superuser=False)
-        address = await self._new_address(person, "change_email")
+        address = self._new_address()
         await self._rs.services.email_change.request(person.user, address, PASSWORD)
         return address
 

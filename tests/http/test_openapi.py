@@ -40,7 +40,9 @@ def resolved(document: Said, schema: Said) -> Said:
 def body_of(document: Said, operation: Operation) -> Said | None:
     """The schema of the JSON body, for routes that take one."""
     content = operation.get("requestBody", {}).get("content", {})
-    return resolved(document, content["application/json"]["schema"]) if content else None
+    return (
+        resolved(document, content["application/json"]["schema"]) if "application/json" in content else None
+    )
 
 
 def answer_of(operation: Operation, status: str) -> str:
@@ -85,8 +87,8 @@ def says_what_every_route_may_answer(_: Said, operation: Operation) -> bool:
     return {"413", "503"} <= set(operation["responses"])
 
 
-def says_what_a_body_may_be_answered_with(_: Said, operation: Operation) -> bool:
-    return "requestBody" not in operation or {"400", "422"} <= set(operation["responses"])
+def says_what_a_body_may_be_answered_with(document: Said, operation: Operation) -> bool:
+    return body_of(document, operation) is None or {"400", "422"} <= set(operation["responses"])
 
 
 def says_401_where_somebody_must_be_signed_in(_: Said, operation: Operation) -> bool:

@@ -152,14 +152,149 @@ async def test_a_deletion_authorised_by_the_old_password_loses_against_a_reset(
     await world.log_in(password=NEW)
 
 
-async def test_a_storm_of_logins_does_not_lock_out_who_was_only_turned_away(
-    make_world: Any, monkeypatch: pytest.MonkeyPatch
+async def test_a_login_in_flight_during_a_reset_signs_a_dead_token(
+    world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world = await make_world()
     await world.account()
-    hasher = world.rs.password_hasher
-    monkeypatch.setattr(hasher, "_busy", hasher._capacity)
-    for _ in range(10):
-        assert (await world.post("/login", ALICE)).status_code == 503
-    monkeypatch.undo()
-    await world.log_in()
+    await world.post("/forgot-password", {"email": "alice@example.com"})
+    reset = {"token": await world.mailed_token("alice@example.com"), "new_password": "another long password"}
+    verify = world.rs.password_hasher.verify
+
+    async def slow(*args: Any) -> Any:
+        check = await verify(*args)
+        monkeypatch.undo()
+        assert (await world.post("/reset-password", reset)).status_code == 200
+        return check
+
+    monkeypatch.setattr(world.rs.password_hasher, "verify", slow)
+    answer = await world.post("/login", ALICE)
+    assert answer.status_code == 200
+    assert (await world.get("/me", answer.json()["access_token"])).status_code == 401
+
+
+async def test_a_change_authorised_by_the_old_password_loses_against_a_reset(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.account()
+    thief = await world.log_in()
+    await world.post("/forgot-password", {"email": "alice@example.com"})
+    reset = {"token": await world.mailed_token("alice@example.com"), "new_password": "the owner's own choice"}
+    hashing = world.rs.password_hasher.hash
+
+    async def slow(*args: Any) -> Any:
+        hashed = await hashing(*args)
+        monkeypatch.undo()
+        assert (await world.post("/reset-password", reset)).status_code == 200
+        return hashed
+
+    monkeypatch.setattr(world.rs.password_hasher, "hash", slow)
+    body = {"current_password": ALICE["password"], "new_password": "the thief's own choice"}
+    assert (await world.post("/change-password", body, thief)).status_code == 401
+    await world.log_in(password="the owner's own choice")
+
+
+async def end_by_password(world: Any, user: dict[str, Any], token: str) -> None:
+    body = {"current_password": ALICE["password"], "new_password": NEW}
+    assert (await world.post("/change-password", body, token)).status_code == 200
+
+
+async def end_by_reset(world: Any, user: dict[str, Any], token: str) -> None:
+    await world.post("/forgot-password", {"email": ALICE["email"]})
+    body = {"token": await world.mailed_token(ALICE["email"]), "new_password": NEW}
+    assert (await world.post("/reset-password", body)).status_code == 200
+
+
+async def end_by_disabling(world: Any, user: dict[str, Any], token: str) -> None:
+    await set_active(world, user, False)
+
+
+async def end_by_disabling_for_a_moment(world: Any, user: dict[str, Any], token: str) -> None:
+    await set_active(world, user, False)
+    await set_active(world, user, True)
+
+
+async def end_by_deletion(world: Any, user: dict[str, Any], token: str) -> None:
+    body = {"current_password": ALICE["password"]}
+    assert (await world.call("DELETE", "/account", body, token)).status_code == 200
+
+
+async def end_by_a_new_address(world: Any, user: dict[str, Any], token: str) -> None:
+    body = {"new_email": "alice@new.example.com", "current_password": ALICE["password"]}
+    await world.post("/change-email", body, token)
+    link = await world.mailed_token("alice@new.example.com")
+    assert (await world.post("/confirm-email-change", {"token": link})).status_code == 200
+
+
+ENDS = [
+    end_by_password,
+    end_by_reset,
+    end_by_disabling,
+    end_by_disabling_for_a_moment,
+    end_by_deletion,
+    end_by_a_new_address,
+]
+
+
+@pytest.mark.parametrize("end", ENDS, ids=lambda end: end.__name__)
+async def test_what_ends_sessions_ends_every_credential_on_every_worker(
+    workers: tuple[Any, Any], end: Any
+) -> None:
+    first, second = workers
+    user = await first.account()
+    calling, elsewhere = await first.log_in(), await second.log_in()
+    await second.post("/forgot-password", {"email": ALICE["email"]})
+    reset = {"token": await second.mailed_token(ALICE["email"]), "new_password": "the thief's own choice"}
+    body = {"new_email": "thief@example.com", "current_password": ALICE["password"]}
+    if end is not end_by_a_new_address:
+        assert (await second.post("/change-email", body, elsewhere)).status_code == 202
+    for worker in workers:
+        assert (await worker.get("/me", calling)).status_code == 200
+        assert (await worker.get("/me", elsewhere)).status_code == 200
+    await end(first, user, calling)
+    for worker in workers:
+        for token in (calling, elsewhere):
+            assert (await worker.get("/me", token)).status_code == 401
+        if end is not end_by_reset:
+            assert (await worker.post("/reset-password", reset)).status_code == 400
+    if end is not end_by_a_new_address:
+        link = {"token": await second.mailed_token("thief@example.com")}
+        assert (await second.post("/confirm-email-change", link)).status_code == 400
+
+
+async def test_a_logout_ends_one_session_on_every_worker(workers: tuple[Any, Any]) -> None:
+    first, second = workers
+    await first.account()
+    ended, other = await first.log_in(), await second.log_in()
+    assert (await first.post("/logout", token=ended)).status_code == 200
+    for worker in workers:
+        assert (await worker.get("/me", ended)).status_code == 401
+        assert (await worker.get("/me", other)).status_code == 200
+
+
+async def test_only_the_newest_link_of_a_kind_works(world: Any) -> None:
+    await world.account()
+    links = []
+    for _ in range(3):
+        await world.post("/forgot-password", {"email": ALICE["email"]})
+        links.append(await world.mailed_token(ALICE["email"]))
+    statuses = [
+        (await world.post("/reset-password", {"token": link, "new_password": NEW})).status_code
+        for link in links
+    ]
+    assert statuses == [400, 400, 200]
+    token = await world.log_in(password=NEW)
+    links = []
+    for _ in range(3):
+        body = {"new_email": "alice@new.example.com", "current_password": NEW}
+        await world.post("/change-email", body, token)
+        links.append(await world.mailed_token("alice@new.example.com"))
+    statuses = [(await world.post("/confirm-email-change", {"token": link})).status_code for link in links]
+    assert statuses == [400, 400, 200]
+
+
+async def test_a_disabled_account_is_out_whatever_version_its_token_carries(world: Any) -> None:
+    user = await world.account()
+    await set_active(world, user, False)
+    stored = await world.rs.users.get_by_id(user["id"])
+    assert (await world.get("/me", world.rs.services.sessions.issue(stored).text)).status_code == 401
+    assert (await world.post("/login", ALICE)).status_code == 403

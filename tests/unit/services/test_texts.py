@@ -18,7 +18,8 @@ NUMBER = "+41446681800"
 @pytest.mark.parametrize("kind", ["login_code", "phone_code"])
 @pytest.mark.parametrize("app_name", ["Acme", "Acme\r\nYou have won"])
 async def test_a_text_is_one_line_that_begins_with_the_code(kind: str, app_name: str) -> None:
-    service, queue = NullSmsService(), BackgroundQueue(name="sms", capacity=10)
+    service = NullSmsService()
+    queue = BackgroundQueue(name="sms", capacity=10)
     texts = Texts(Texter(queue, service, SmsConfig()), app_name)
     getattr(texts, kind)(NUMBER, "482913", timedelta(minutes=5))
     assert service.outbox == []

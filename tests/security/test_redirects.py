@@ -1,6 +1,9 @@
+"""A sign-in leads to this site and nowhere else, however the way out is spelt."""
+
 from __future__ import annotations
 
 import string
+from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
 import pytest
@@ -115,3 +118,32 @@ def test_what_is_let_through_stays_on_the_site_however_often_it_is_decoded(text:
         target = urlsplit(urljoin("https://app.example/account/login", form))
         assert (target.scheme, target.netloc) == ("https", "app.example")
         assert not target.path.startswith("//")
+
+
+@pytest.mark.anyio
+async def test_no_sign_in_page_carries_a_way_out(browser: Any) -> None:
+    for text in ELSEWHERE:
+        try:
+            query = quote(text, safe="")
+        except UnicodeEncodeError:
+            continue  # no URL can say it
+        page = await browser.open(f"login?next={query}")
+        assert page.status == 200, text
+        assert not page.markup.forms["/account/login"].get("next"), text
+    page = await browser.open("login?next=/dashboard")
+    assert page.markup.forms["/account/login"]["next"] == "/dashboard"
+
+
+@pytest.mark.anyio
+async def test_no_sign_in_leads_elsewhere(browser: Any) -> None:
+    await browser.account()
+    entries = {"email": "alice@example.com", "password": "correct horse battery"}
+    for text in ELSEWHERE:
+        try:
+            answer = await browser.post("login", entries | {"next": text}, follow=False)
+        except UnicodeEncodeError:
+            continue
+        location = answer.answer.headers.get("location")
+        assert (answer.status, location) in {(303, "/account/me"), (400, None)}, text
+    answer = await browser.post("login", entries | {"next": "/dashboard?a=b"}, follow=False)
+    assert answer.answer.headers["location"] == "/dashboard?a=b"

@@ -128,3 +128,20 @@ def test_two_hosts_or_two_origins_are_none() -> None:
     assert not has_sent({}, "http", [host, host, origin])
     assert not has_sent({}, "http", [host, origin, ("Origin", "http://evil.example")])
     assert not has_sent({}, "http", [("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Site", "cross-site")])
+
+
+async def test_no_json_route_takes_what_a_form_of_another_site_can_send(browser: Any) -> None:
+    await browser.account()
+    await browser.log_in()
+    body = b'{"email": "alice@example.com", "password": "correct horse battery"}'
+    for media_type in (
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "",
+    ):
+        headers = {"Content-Type": media_type, "Origin": "http://evil.example"}
+        for path in ("login", "register", "forgot-password", "change-password", "logout"):
+            answer = await browser.client.post(f"/api/auth/{path}", content=body, headers=headers)
+            assert answer.status_code in {401, 422}, (media_type, path)
+    assert (await browser.open("me")).status == 200

@@ -1,0 +1,201 @@
+"""Social sign-in (rows 2, 6, 7, 9, 13), and who gets an account that somebody else made (row 5)."""
+
+from __future__ import annotations
+
+from tests.security.mutant import Mutant, replace, rewrite
+
+SOCIAL = "test_social_sign_in.py::test_"
+FLOW = "regstack.services.oauth_flow:OAuthFlow."
+ACCOUNTS = "regstack.services.oauth_accounts:OAuthAccounts."
+CHECK_CLAIMS = "regstack.oauth.id_token:IdTokenChecker._check_claims"
+WRONG_CLAIMS = "tests/unit/oauth/test_id_token.py::test_a_token_with_wrong_claims_is_refused"
+SQUATTER = SOCIAL + "all_ways_of_a_squatter_into_an_account_end_when_the_owner_comes"
+FINISHED = SOCIAL + "a_finished_answer_dies_with_what_it_stands_for"
+
+MUTANTS = [
+    Mutant(
+        "6",
+        "a sign-in ends in the browser that began it",
+        rewrite(
+            "regstack.services.oauth_exchange:began",
+            ("browser is not None and hmac.compare_digest(hash_token(browser), row.browser_hash)", "True"),
+        ),
+        (
+            SOCIAL + "an_answer_is_taken_from_the_browser_that_began_and_from_no_other",
+            SOCIAL + "an_exchange_id_is_taken_from_the_browser_that_began_and_from_no_other",
+            SOCIAL + "a_link_is_finished_by_the_browser_that_began_and_by_no_other",
+        ),
+    ),
+    Mutant(
+        "6",
+        "an answer belongs to the provider that was asked",
+        rewrite(FLOW + "_own_run", ("if row.provider != provider:", "if False:")),
+        (SOCIAL + "an_answer_of_one_provider_is_not_taken_at_the_callback_of_another",),
+    ),
+    Mutant(
+        "6",
+        "an answer names its own provider's issuer",
+        replace("regstack.oauth.oidc:OidcProvider._is_own_issuer", lambda provider, issuer: True),
+        (
+            "tests/unit/oauth/test_metadata.py::"
+            "test_the_answer_of_another_provider_is_refused_before_its_code_goes_anywhere",
+        ),
+    ),
+    Mutant(
+        "6",
+        "a provider's description is its own",
+        rewrite(
+            "regstack.oauth.metadata:fetch_metadata", ('if document.get("issuer") != issuer:', "if False:")
+        ),
+        ("tests/unit/oauth/test_metadata.py::test_a_document_of_another_issuer_is_refused",),
+    ),
+    *(
+        Mutant(
+            "6",
+            f"an ID token is refused for another {part}",
+            rewrite(
+                f"regstack.oauth.id_token:IdTokenChecker.{function}",
+                (f'raise OAuthRejected("ID token: another {part}")', "pass"),
+            ),
+            (WRONG_CLAIMS,),
+        )
+        for part, function in (
+            ("nonce", "_check_claims"),
+            ("issuer", "_check_claims"),
+            ("audience", "_check_audience"),
+        )
+    ),
+    Mutant(
+        "2",
+        "a state is good for one answer",
+        rewrite(FLOW + "finish", ("if not turn.allowed:", "if False:")),
+        (SOCIAL + "a_state_is_good_for_one_answer_whatever_that_was",),
+    ),
+    Mutant(
+        "2",
+        "an exchange id is used up",
+        rewrite(
+            "regstack.services.oauth_exchange:OAuthExchange.redeem",
+            (
+                "row = await self._states.consume(hash_token(exchange_id), self._clock.now())",
+                "row = next((each for each in self._states._store.states.values()"
+                " if each.result_hash == hash_token(exchange_id)), None)",
+            ),
+        ),
+        (SOCIAL + "an_exchange_id_is_good_once_and_for_seconds",),
+    ),
+    Mutant(
+        "7",
+        "a person is issuer and subject together",
+        rewrite(
+            "regstack.testing.memory.oauth:MemoryOAuthIdentities.find_by_subject",
+            ("(identity.issuer, identity.subject) == (issuer, subject)", "identity.subject == subject"),
+        ),
+        (SOCIAL + "the_same_subject_of_another_issuer_is_somebody_else",),
+    ),
+    Mutant(
+        "5",
+        "an address that has an account is not opened by another way in",
+        rewrite(ACCOUNTS + "_enter_first", ("if not self._auto_link:", "if False:")),
+        (
+            SOCIAL + "an_address_that_has_an_account_is_not_opened_unless_that_is_set",
+            SOCIAL + "whoever_gets_an_address_at_the_provider_does_not_get_the_account",
+        ),
+    ),
+    Mutant(
+        "5",
+        "an address counts where the provider vouches for it",
+        rewrite(
+            "regstack.services.oauth_accounts:_vouched_address",
+            (" or external.email_verified is not True", ""),
+        ),
+        (SOCIAL + "an_address_that_nobody_vouches_for_opens_nothing_and_tells_nothing",),
+    ),
+    Mutant(
+        "5",
+        "a squatter's password and sessions end when the owner comes",
+        rewrite(
+            ACCOUNTS + "_claim",
+            (
+                "self._users.set_password(squatted.id, None, token_version=squatted.token_version)",
+                "self._users.get_by_id(squatted.id)",
+            ),
+        ),
+        (SQUATTER,),
+    ),
+    Mutant(
+        "5",
+        "a squatter's other ways in end when the owner comes",
+        rewrite(ACCOUNTS + "_claim", ("await self._identities.delete_by_user_id(squatted.id)", "pass")),
+        (SQUATTER,),
+    ),
+    Mutant(
+        "5",
+        "a squatter's phone is gone when the owner comes",
+        rewrite(ACCOUNTS + "_claim", ("await self._users.set_phone(squatted.id, None)", "pass")),
+        (SQUATTER,),
+    ),
+    Mutant(
+        "5",
+        "a pending registration is gone when the owner comes",
+        rewrite(ACCOUNTS + "_register", ("await self._pending.delete_by_email(address.key)", "pass")),
+        (SOCIAL + "a_pending_registration_dies_when_the_owner_comes",),
+    ),
+    Mutant(
+        "5",
+        "an account with an unconfirmed address links nothing",
+        rewrite(FLOW + "start_link", ("if not session.user.is_verified:", "if False:")),
+        (SOCIAL + "a_squatter_cannot_link_an_identity_that_would_outlive_a_reset",),
+    ),
+    Mutant(
+        "5",
+        "who confirms a registration knows its password, if one is sent",
+        rewrite(
+            "regstack.services.registration:Registration.verify",
+            ("if password is not None or self._password_to_confirm:", "if False:"),
+        ),
+        (
+            "test_pre_hijacking.py::test_who_confirms_with_the_password_of_another_confirms_nothing",
+            "test_pre_hijacking.py::test_without_the_password_nothing_is_confirmed_where_it_is_required",
+        ),
+    ),
+    Mutant(
+        "9",
+        "a link ends with the session that began it",
+        rewrite(FLOW + "_conclude", (" or await self._blacklist.is_revoked(jti)", "")),
+        (SOCIAL + "a_link_is_not_finished_after_the_session_that_began_it",),
+    ),
+    Mutant(
+        "9",
+        "a link that a change overtakes is taken back",
+        rewrite(ACCOUNTS + "_link", ("current.token_version != user.token_version", "False")),
+        (SOCIAL + "a_link_that_a_password_change_overtakes_is_taken_back",),
+    ),
+    Mutant(
+        "9",
+        "a finished answer dies with the version that it was given for",
+        rewrite(
+            "regstack.services.oauth_exchange:OAuthExchange.redeem",
+            (" or user.token_version != row.result_token_version", ""),
+        ),
+        (FINISHED,),
+    ),
+    Mutant(
+        "9",
+        "a finished answer dies with its identity",
+        rewrite(
+            "regstack.services.oauth_exchange:OAuthExchange.redeem",
+            (
+                "if parts[1] not in {identity.id for identity in await self._accounts.linked(user)}:",
+                "if False:",
+            ),
+        ),
+        (FINISHED,),
+    ),
+    Mutant(
+        "13",
+        "social sign-in leads to a path of this site",
+        rewrite(FLOW + "_depart", ("redirect_to=local_path(redirect_to)", "redirect_to=redirect_to")),
+        (SOCIAL + "no_sign_in_or_link_leads_to_another_site",),
+    ),
+]

@@ -1,0 +1,145 @@
+"""Access tokens (rows 8, 17) and what they are checked against (rows 1, 9)."""
+
+from __future__ import annotations
+
+from tests.security.mutant import Mutant, replace, rewrite
+
+CHECK = "regstack.auth.tokens:JwtCodec.check"
+READ = "regstack.auth.tokens:JwtCodec._read"
+RECOGNISE = "regstack.services.sessions:Sessions.recognise"
+VECTORS = "test_token_confusion.py::test_every_fault_is_answered_by_one_identical_401"
+DEAD = "test_token_confusion.py::test_a_dead_token_is_answered_as_a_forged_one"
+ENDS = "test_stale_credentials.py::test_what_ends_sessions_ends_every_credential_on_every_worker"
+
+UNSIGNED = (
+    "import base64, json, types; "
+    "_, payload, _ = text.split('.', 2); "
+    "token = types.SimpleNamespace(claims=json.loads(base64.urlsafe_b64decode(payload + '==')))"
+)
+
+MUTANTS = [
+    Mutant(
+        "17",
+        "a token's signature is checked",
+        rewrite(CHECK, ("token = jwt.decode(text, find_key, algorithms=[self._algorithm])", UNSIGNED)),
+        (VECTORS, "test_token_confusion.py::test_every_way_in_is_shut_to_a_faulty_token"),
+    ),
+    Mutant(
+        "17",
+        "only the configured algorithm is taken",
+        rewrite(CHECK, ("[self._algorithm]", "['HS256', 'HS384', 'HS512']")),
+        (VECTORS, "test_token_confusion.py::test_a_stronger_configured_algorithm_takes_no_weaker_one"),
+    ),
+    Mutant(
+        "17",
+        "header fields that a token does not need are refused",
+        rewrite(CHECK, ("if not header.keys() <= _HEADER:", "if False:")),
+        (VECTORS,),
+    ),
+    Mutant(
+        "17",
+        "a key is found by its id alone",
+        rewrite(CHECK, ('self._keys[purpose, header["kid"]]', "next(iter(self._keys.values()))")),
+        (VECTORS,),
+    ),
+    Mutant(
+        "17",
+        "a long token is refused unread",
+        replace("regstack.auth.tokens:MAX_LENGTH", 10**9),
+        (VECTORS,),
+    ),
+    Mutant(
+        "17",
+        "a token is not taken before it was issued",
+        rewrite(READ, ("issued_at <= now < expires_at", "now < expires_at")),
+        (VECTORS,),
+    ),
+    Mutant(
+        "17",
+        "a token is not taken after it has expired",
+        rewrite(READ, ("issued_at <= now < expires_at", "issued_at <= now")),
+        (VECTORS, DEAD),
+    ),
+    Mutant(
+        "17",
+        "times of a token are within reason",
+        rewrite("regstack.auth.tokens:_moment", ("not 0 <= value < _LATEST", "not value < _LATEST")),
+        (VECTORS,),
+    ),
+    Mutant(
+        "17",
+        "the version in a token is a whole number",
+        rewrite(READ, ("type(ver) is int", "isinstance(ver, int)")),
+        (VECTORS,),
+    ),
+    Mutant(
+        "17",
+        "the audience is the configured one",
+        rewrite(READ, ('payload.get("aud") == self._audience', "True")),
+        (VECTORS, "test_token_confusion.py::test_a_token_for_another_audience_is_refused"),
+    ),
+    Mutant(
+        "17",
+        "no answer says what is wrong with a token",
+        rewrite(
+            RECOGNISE, ("    raise InvalidToken\n", '    raise InvalidToken("this session was ended")\n')
+        ),
+        (VECTORS, DEAD),
+    ),
+    Mutant(
+        "8",
+        "every purpose has a key of its own",
+        rewrite(
+            "regstack.auth.keys:KeyRing.derive",
+            (
+                "_derive(self._roots[kid or self.current_kid], purpose)",
+                "_derive(self._roots[kid or self.current_kid], 'jwt')",
+            ),
+        ),
+        (VECTORS,),
+    ),
+    Mutant(
+        "8",
+        "a token says what it is for",
+        rewrite(READ, ('payload["purpose"] == purpose', '"purpose" in payload')),
+        (VECTORS,),
+    ),
+    Mutant(
+        "9",
+        "a token dies with the version that it was signed under",
+        rewrite(RECOGNISE, ("or subject.user.token_version != claims.ver", "")),
+        (
+            ENDS,
+            VECTORS,
+            "test_stale_credentials.py::test_a_login_in_flight_during_a_reset_signs_a_dead_token",
+        ),
+    ),
+    Mutant(
+        "9",
+        "a revoked token is refused",
+        rewrite(RECOGNISE, ("or subject.revoked", "")),
+        ("test_stale_credentials.py::test_a_logout_ends_one_session_on_every_worker", DEAD),
+    ),
+    Mutant(
+        "9",
+        "a disabled account has no session",
+        rewrite(RECOGNISE, ("or not subject.user.is_active", "")),
+        ("test_stale_credentials.py::test_a_disabled_account_is_out_whatever_version_its_token_carries",),
+    ),
+    Mutant(
+        "9",
+        "an account that is not verified has no session where verification is required",
+        rewrite(RECOGNISE, ("or (self._require_verification and not subject.user.is_verified)", "")),
+        (
+            "test_stale_credentials.py::"
+            "test_a_session_of_an_unverified_account_ends_when_verification_is_required",
+            DEAD,
+        ),
+    ),
+    Mutant(
+        "1",
+        "the row of a session is the one that its token names",
+        rewrite(RECOGNISE, ("or subject.user.id != claims.sub", "")),
+        ("test_wrong_row.py::test_a_session_whose_row_is_another_account_s_is_refused",),
+    ),
+]
