@@ -17,6 +17,7 @@ from joserfc.jwk import OctKey
 from pydantic import BaseModel
 
 from regstack import RegStack, RegStackConfig
+from regstack.services.sessions import AccessToken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -127,6 +128,7 @@ def signed_in(runner: asyncio.Runner) -> Iterator[Callable[[str], tuple[FastAPI,
         await rs.install_schema()
         await rs.bootstrap_admin(EMAIL, PASSWORD)
         token = await rs.services.login.log_in(EMAIL, PASSWORD)
+        assert isinstance(token, AccessToken)
         app = FastAPI()
         app.include_router(rs.router)
         return app, token.text

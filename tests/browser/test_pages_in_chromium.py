@@ -111,6 +111,8 @@ def test_a_person_signs_in_with_a_second_factor(chromium: Any, start_server: Any
     chromium.click("details:last-of-type summary")
     chromium.fill("/me/phone-remove", current_password=PASSWORD)
     assert "Your phone is removed" in chromium.text('[role="status"]')
+    chromium.fill("/logout")
+    assert session_cookies(chromium) == []
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "app.test"])
