@@ -105,8 +105,8 @@ MUTANTS = [
         "6",
         "a browser's earlier session ends with its next sign-in",
         rewrite(
-            "regstack.ui.sessions:sessions_pages",
-            ("if earlier := await find_session(request):", "if earlier := None:"),
+            "regstack.ui.door:Door.let_in",
+            ("if earlier := await self.find_session(request):", "if earlier := None:"),
         ),
         ("tests/http/pages/test_main_job.py::test_signing_in_again_ends_the_session_that_the_browser_had",),
     ),

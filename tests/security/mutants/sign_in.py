@@ -68,7 +68,7 @@ MUTANTS = [
         "guesses at the current password are counted",
         rewrite(
             "regstack.services.reauthentication:Reauthentication.check",
-            ("await self._lockout.claim(PASSWORD, user.email_key)", "pass"),
+            ("await self._lockout.claim(PASSWORD, user.email_key, signed_in=True)", "pass"),
         ),
         (
             "test_guessing.py::test_guessing_the_current_password_with_a_stolen_token_is_limited_too",

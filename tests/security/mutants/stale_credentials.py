@@ -23,7 +23,7 @@ MUTANTS = [
         "9",
         "a sign-in signs the version that its password was checked against",
         rewrite(
-            "regstack.services.login:Login.log_in",
+            "regstack.services.admission:Admission.admit",
             ("self._sessions.issue(user)", "self._sessions.issue(await self._users.get_by_id(user.id))"),
         ),
         (STALE + "a_login_in_flight_during_a_reset_signs_a_dead_token",),
