@@ -131,6 +131,8 @@ class OAuthAccounts:
                 not confirmed where it must be.
             UserAlreadyExistsError: the address has an account that the identity does not open.
             RegistrationClosed: it would be a new account, and `allow_registration` is off.
+            OAuthIdentityAlreadyLinkedError: the account that would be linked has another identity of
+                this provider.
             OAuthRejected: issuer or subject cannot be, or others were faster again and again.
         """
         _check_identity(external)
@@ -239,7 +241,12 @@ class OAuthAccounts:
             raise AccountDisabled
         if not owner.is_verified:
             owner = await self._claim(owner)
-        return Entrance(owner, await self._link(owner, provider, external))
+        try:
+            return Entrance(owner, await self._link(owner, provider, external))
+        except OAuthIdentityAlreadyLinkedError:
+            if await self._identities.find_by_subject(external.issuer, external.subject) is None:
+                raise  # the account has another identity of this provider
+            raise _CameBetweenError from None
 
     async def _register(self, provider: str, external: ExternalAccount, address: EmailAddress) -> Entrance:
         if not self._open:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from regstack.auth.keys import KeyRing
 from regstack.auth.one_time import hash_token
 from regstack.models.ids import new_id
 from regstack.models.oauth_identity import OAuthIdentity
@@ -204,6 +206,18 @@ async def test_storage_holds_no_secret_of_a_run(world: Any) -> None:
     assert {nonce, verifier}.isdisjoint(
         hashlib.sha256(text.encode()).hexdigest() for text in (state, row.state_hash)
     )
+
+
+async def test_a_run_outlives_a_change_of_the_key_and_not_its_end(world: Any) -> None:
+    browser, flow = Browser(world), world.rs.oauth.flow
+    acme = browser.provider("acme")
+    older = flow._keys
+    root = next(iter(older._roots.values())).decode()
+    for previous, word in (([root], None), ([], "expired")):
+        flow._keys = older
+        params = acme.consent(await browser.start(), person())
+        flow._keys = KeyRing("another root secret that only the tests know", previous)
+        assert query_of(await browser.come_back(params)).get("error") == word
 
 
 # Linking
@@ -432,6 +446,19 @@ async def test_a_link_that_a_squatter_began_does_not_land_after_the_owner_came(
     monkeypatch.setattr(world.rs.oauth_identities, "create", slow)
     assert query_of(await squatter.come_back(params, "other")) == EXPIRED
     assert await identities(world) == ["subject of alice"]
+
+
+async def test_sign_ins_of_the_owner_at_once_claim_the_account_once(make_world: Any) -> None:
+    world = await make_world(**auto_linking(require_verification=False))
+    await world.post("/register", {"email": ALICE, "password": PASSWORD})
+    browsers = [Browser(world) for _ in range(4)]
+    locations = await asyncio.gather(*(browser.visit(person()) for browser in browsers))
+    answers = [
+        await browser.exchange(location) for browser, location in zip(browsers, locations, strict=True)
+    ]
+    assert {answer.status_code for answer in answers} == {200}
+    assert await identities(world) == ["subject of alice"]
+    assert (await world.rs.users.get_by_email(ALICE)).token_version == 1
 
 
 async def test_a_pending_registration_dies_when_the_owner_comes(world: Any) -> None:

@@ -46,7 +46,7 @@ FACADE = """
     config clock backend users pending blacklist attempts mfa_codes oauth_identities oauth_states
     password_hasher jwt lockout email sms mail hooks deps router ui_router static_files
     install_schema aclose bootstrap_admin promote_pending add_template_dir set_email_backend
-    set_sms_backend on
+    set_sms_backend on oauth
 """.split()  # noqa: SIM905 - a quoted name a line would be longer than the test
 
 
@@ -65,8 +65,10 @@ def test_a_fixed_name_is_where_it_was_promised(module: str) -> None:
 
 
 def test_the_facade_has_every_name_that_was_promised() -> None:
-    config = regstack.RegStackConfig(database_url="memory://", jwt_secret="x" * 32, enable_ui_router=True)
-    rs = regstack.RegStack(config=config)
+    config = regstack.RegStackConfig(
+        database_url="memory://", jwt_secret="x" * 32, enable_ui_router=True, enable_oauth=True
+    )
+    rs = regstack.RegStack(config=config, oauth_providers={})
     for name in FACADE:
         assert hasattr(rs, name), name
     for name in ("current_user", "current_user_optional", "current_admin"):
