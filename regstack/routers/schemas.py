@@ -42,6 +42,16 @@ NewPassword = Annotated[
     _CHECKED,
 ]
 FullName = Annotated[str, Field(max_length=200, examples=["Alice Example"]), _CHECKED]
+ExchangeId = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=256,
+        description="`id` in the address that the browser came back to.",
+        examples=["the-id-that-the-browser-came-back-with"],
+    ),
+    _CHECKED,
+]
 ProviderName = Annotated[str, Field(min_length=1, max_length=64, examples=["google"]), _CHECKED]
 MailedToken = Annotated[
     str,
@@ -179,7 +189,7 @@ class ResetPasswordBody(Body):
 class ExchangeBody(Body):
     """The id that a finished sign-in came back with."""
 
-    id: MailedToken
+    id: ExchangeId
 
 
 class AdminUserBody(Body):
