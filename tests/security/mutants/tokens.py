@@ -13,8 +13,9 @@ ENDS = "test_stale_credentials.py::test_what_ends_sessions_ends_every_credential
 
 UNSIGNED = (
     "import base64, json, types; "
-    "_, payload, _ = text.split('.', 2); "
-    "token = types.SimpleNamespace(claims=json.loads(base64.urlsafe_b64decode(payload + '==')))"
+    "header, claims, _ = (json.loads(base64.urlsafe_b64decode(part + '==') or '0') "
+    "for part in (*text.split('.')[:2], '')); "
+    "token = types.SimpleNamespace(header=header, claims=claims)"
 )
 
 MUTANTS = [
