@@ -22,7 +22,7 @@ help: ## say what the targets do
 
 demo: $(STAMP) ## run a complete application on http://127.0.0.1:8000 that forgets everything when it stops
 	rm -rf build/mail
-	$(BIN)/regstack serve --demo --port $(PORT) --outbox build/mail
+	$(BIN)/python tools/demo.py --port $(PORT) --outbox build/mail
 
 test: $(STAMP) ## run all tests but the long ones
 	$(BIN)/pytest -n $(JOBS) --dist worksteal

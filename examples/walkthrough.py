@@ -17,9 +17,13 @@ import time
 from email import message_from_bytes, policy
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
-from urllib.request import Request, urlopen
+from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
+from urllib.request import HTTPCookieProcessor, HTTPRedirectHandler, Request, build_opener
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 DEADLINE_SECONDS = 20
 OUTBOX = Path(__file__).parents[1] / "build" / "mail"
@@ -30,11 +34,19 @@ class Unexpected(Exception):
     """The server did not answer as it should."""
 
 
+class NoRedirects(HTTPRedirectHandler):
+    """Leaves it to the walk to go where it is sent."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Follow nothing."""
+
+
 class Server:
-    """The JSON routes of a running application."""
+    """A running application, as one browser sees it: JSON routes, cookies, redirects."""
 
     def __init__(self, base_url: str) -> None:
         self._api = f"{base_url.rstrip('/')}/api/auth"
+        self._browser = build_opener(HTTPCookieProcessor(), NoRedirects())
         self._step = 0
 
     def call(
@@ -54,15 +66,36 @@ class Server:
             request.add_header("Content-Type", "application/json")
             request.data = json.dumps(body).encode()
         try:
-            with urlopen(request, timeout=DEADLINE_SECONDS) as response:  # noqa: S310
+            with self._browser.open(request, timeout=DEADLINE_SECONDS) as response:
                 status, answer = response.status, json.load(response)
         except HTTPError as error:
             status, answer = error.code, json.load(error)
-        self._step += 1
-        print(f"{self._step:2}. {told}\n      {method} {path} → {status} {HTTPStatus(status).phrase}")
+        self._tell(told, method, path, status)
         if status != expect:
             raise Unexpected(f"{method} {path} answered {status}, not {expect}: {answer}")
         return answer
+
+    def go(self, told: str, url: str, form: Mapping[str, str] | None = None) -> str:
+        """Open an address, or send a form to it, and give the address that the browser is sent to.
+
+        Raises:
+            Unexpected: it is sent nowhere.
+        """
+        url = url if url.startswith("http") else f"{self._api}{url}"
+        data = urlencode(form).encode() if form is not None else None
+        try:
+            with self._browser.open(url, data, timeout=DEADLINE_SECONDS) as response:
+                raise Unexpected(f"{url} answered {response.status} and sent the browser nowhere")
+        except HTTPError as error:
+            self._tell(told, "POST" if form else "GET", url.partition("?")[0], error.code)
+            location = error.headers.get("Location")
+        if location is None:
+            raise Unexpected(f"{url} sent the browser nowhere")
+        return urljoin(url, location)
+
+    def _tell(self, told: str, method: str, path: str, status: int) -> None:
+        self._step += 1
+        print(f"{self._step:2}. {told}\n      {method} {path} → {status} {HTTPStatus(status).phrase}")
 
 
 class Mailbox:
@@ -108,9 +141,21 @@ class Mailbox:
             time.sleep(0.05)
         raise Unexpected(f"no text came to {number} in {self._folder}")
 
+    def administrator(self) -> tuple[str, str]:
+        """Give address and password of the demo's administrator.
+
+        Raises:
+            Unexpected: the demo wrote none.
+        """
+        written = sorted(self._folder.glob("*.administrator"))
+        if not written:
+            raise Unexpected(f"no administrator is in {self._folder}")
+        email, password = written[-1].read_text("utf-8").split()
+        return email, password
+
 
 def walk(server: Server, mailbox: Mailbox) -> None:
-    """Register, confirm, sign in, sign out, recover, move, add a phone, sign in with it, leave."""
+    """Register, confirm, sign in, recover, move, add a phone, come by a provider, be administered, leave."""
     name = f"walk-{secrets.token_hex(4)}"
     email, moved = f"{name}@example.com", f"{name}-new@example.com"
     first, second, third = (secrets.token_urlsafe(16) for _ in range(3))
@@ -160,6 +205,11 @@ def walk(server: Server, mailbox: Mailbox) -> None:
     ]
 
     second_factor(server, mailbox, {"email": moved, "password": third}, access)
+    social_sign_in(server)
+    administration(server, mailbox, moved)
+    access = server.call("Sign in once more", "POST /login", {"email": moved, "password": third})[
+        "access_token"
+    ]
 
     server.call("Delete the account", "DELETE /account", {"current_password": third}, token=access)
     server.call("Nobody is there any more", "POST /login", {"email": moved, "password": third}, expect=401)
@@ -186,6 +236,45 @@ def second_factor(server: Server, mailbox: Mailbox, login: dict[str, Any], acces
     server.call("It works once", "POST /login/mfa-confirm", right, expect=400)
     server.call("Remove the phone", "DELETE /phone", password, token=newer)
     server.call("The password is enough again", "POST /login", login)
+
+
+def social_sign_in(server: Server) -> None:
+    """Come by an external provider, if the server has one."""
+    available = server.call("Which providers are there?", "GET /oauth/providers")["available"]
+    if not available:
+        print("      none: `make demo` starts one")
+        return
+    provider = server.go("Go to the provider", f"/oauth/{available[0]}/start?redirect_to=/welcome")
+    callback = server.go("Say there who one is", provider, {"sub": "wendy"})
+    done = server.go("Come back with its answer", callback)
+    exchange = {"id": parse_qs(urlsplit(done).query)["id"][0]}
+    entered = server.call("Exchange it for an access token", "POST /oauth/exchange", exchange)
+    print(f"      on to {entered['redirect_to']}, new account: {entered['was_new_account']}")
+    server.call("It works once", "POST /oauth/exchange", exchange, expect=404)
+    access = entered["access_token"]
+    me = server.call("Be recognised", "GET /me", token=access)
+    print(f"      {me['full_name']}, {me['email']}")
+    server.call(
+        "The only way in cannot be taken away",
+        f"DELETE /oauth/{available[0]}/link",
+        token=access,
+        expect=400,
+    )
+
+
+def administration(server: Server, mailbox: Mailbox, email: str) -> None:
+    """Look an account up, lock it out and let it in again."""
+    root, password = mailbox.administrator()
+    body = {"email": root, "password": password}
+    access = server.call("Sign in as the administrator", "POST /login", body)["access_token"]
+    stats = server.call("Count the accounts", "GET /admin/stats", token=access)
+    print(f"      {stats['total_users']} accounts, {stats['superusers']} of an administrator")
+    (found,) = server.call("Look one up", f"GET /admin/users?search={email}", token=access)["items"]
+    account = f"/admin/users/{found['id']}"
+    server.call("Disable it", f"PATCH {account}", {"is_active": False}, token=access)
+    server.call("Enable it", f"PATCH {account}", {"is_active": True}, token=access)
+    own = server.call("Who am I?", "GET /me", token=access)["id"]
+    server.call("The last one stays", f"DELETE /admin/users/{own}", token=access, expect=409)
 
 
 def main() -> int:

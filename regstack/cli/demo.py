@@ -99,7 +99,8 @@ def run_demo(host: str, port: int, outbox: Path | None) -> None:
     Args:
         host: address to listen on.
         port: port, 0 for a free one.
-        outbox: folder for mails and texts, if not one that is thrown away too.
+        outbox: folder for mails, texts and the administrator's password, if not one that is
+            thrown away too.
 
     Raises:
         ConfigurationError: the address cannot be listened on.
@@ -116,6 +117,7 @@ def run_demo(host: str, port: int, outbox: Path | None) -> None:
 
         async def welcome(rs: RegStack) -> None:
             await rs.bootstrap_admin(ADMINISTRATOR, password)
+            Outbox(outbox, ".administrator").put(f"{ADMINISTRATOR}\n{password}\n".encode())
             typer.echo(_banner(config, listener, password))
 
         app = build_application(

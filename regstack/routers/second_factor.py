@@ -47,9 +47,9 @@ def second_factor_router(
         "/phone/start",
         operation_id="start_phone",
         status_code=202,
-        responses=problems(400, 401, 422, 429),
+        responses=problems(400, 401, 403, 422, 429),
         summary="Text a code to my phone",
-        description="Nothing changes until the code comes back.",
+        description="Nothing changes until the code comes back. 403 while the address is not confirmed.",
     )
     async def start(body: PhoneStartBody, user: User = Depends(deps.current_user())) -> CodeSentAnswer:
         return CodeSentAnswer.of(await phone.start(user, body.phone_number, body.current_password))

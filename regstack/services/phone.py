@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from regstack.auth.phone_numbers import parse_phone
-from regstack.errors import ChallengeOver, InvalidToken, WrongCode
+from regstack.errors import ChallengeOver, EmailNotVerified, InvalidToken, WrongCode
 from regstack.models.mfa_code import MfaKind
 from regstack.services.second_factor import Delivery, reason_of
 
@@ -44,7 +44,11 @@ class Phone:
     async def start(self, user: User, phone_number: str, current_password: str) -> SentCode:
         """Text a code to a new number; nothing changes until it comes back.
 
+        An account with an unconfirmed address sets none up: whoever made it may not be the owner
+        of the address, who would be asked for a code of somebody else's phone after a reset.
+
         Raises:
+            EmailNotVerified: the account's address is not confirmed.
             InvalidPhoneNumber: a text cannot be sent there.
             WrongPassword, NoPasswordSet, TooManyAttempts, Overloaded: see `Reauthentication`;
                 too many texts, or `phone_start_rate_limit`, are `TooManyAttempts` as well.
@@ -52,6 +56,8 @@ class Phone:
         """
         await self._limits.claim("phone_start", user.email_key)
         number = parse_phone(phone_number)
+        if not user.is_verified:
+            raise EmailNotVerified
         await self._reauthentication.check(user, current_password)
         sent = await self._codes.send(user, MfaKind.PHONE_SETUP, number)
         self._audit.record("phone_start", user=user)

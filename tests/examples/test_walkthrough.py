@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 WALKTHROUGH = Path(__file__).parents[2] / "examples" / "walkthrough.py"
+DEMO = Path(__file__).parents[2] / "tools" / "demo.py"
 START_SECONDS = 120
 
 
@@ -26,10 +27,7 @@ def demo_url(tmp_path: Path, outbox: Path) -> Iterator[str]:
     """The address of a demo server in a process of its own."""
     command = [
         sys.executable,
-        "-m",
-        "regstack.cli",
-        "serve",
-        "--demo",
+        DEMO,
         "--port",
         "0",
         "--outbox",
@@ -80,6 +78,7 @@ def test_the_whole_main_job_is_played_over_http(demo_url: str, outbox: Path) -> 
     assert steps[0] == "Register"
     assert "Sign in: the password is half of it" in steps
     assert steps[-1] == "Nobody is there any more"
+    assert {"The right one", "Exchange it for an access token", "The last one stays"} <= set(steps)
     assert run.stdout.endswith("Everything answered as it should.\n")
 
 

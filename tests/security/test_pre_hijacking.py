@@ -61,3 +61,15 @@ async def test_confirming_an_account_ends_the_sessions_from_before(make_world: A
     body = {"token": await world.mailed_token("victim@example.com"), "password": PLANTED["password"]}
     assert (await world.post("/verify", body)).status_code == 200
     assert (await world.get("/me", planted)).status_code == 401
+
+
+async def test_nobody_plants_a_phone_in_an_account_that_is_not_confirmed(make_world: Any) -> None:
+    world = await make_world(require_verification=False, enable_sms_2fa=True)
+    await world.post("/register", PLANTED)
+    planted = await world.log_in(**PLANTED)
+    body = {"phone_number": "+41446681800", "current_password": PLANTED["password"]}
+    assert (await world.post("/phone/start", body, planted)).status_code == 403
+    await world.post("/forgot-password", {"email": "victim@example.com"})
+    reset = {"token": await world.mailed_token("victim@example.com"), "new_password": OWN["password"]}
+    assert (await world.post("/reset-password", reset)).status_code == 200
+    await world.log_in(**OWN)

@@ -35,6 +35,12 @@ async def put_nothing_back(self: Any, user: Any) -> None:
 
 MUTANTS = [
     Mutant(
+        "5",
+        "an account with an unconfirmed address sets no second factor up",
+        rewrite("regstack.services.phone:Phone.start", ("if not user.is_verified:", "if False:")),
+        ("test_pre_hijacking.py::test_nobody_plants_a_phone_in_an_account_that_is_not_confirmed",),
+    ),
+    Mutant(
         "2",
         "a texted code is used up by the comparison itself",
         replace(f"{CODES}.redeem", compare_then_use_up),
