@@ -50,17 +50,23 @@ if TYPE_CHECKING:
     from regstack.services.notices import Notices
     from regstack.services.throttle import Throttle
 
-ATTEMPTS = 5
+ATTEMPTS = 8
 """How often a sign-in looks, if another one or a change of the account comes in between."""
 
 PAUSE_SECONDS = 0.05
-"""How long it waits before it looks again."""
+"""How much longer it waits each time before it looks again."""
+
+BEING_MADE = timedelta(minutes=1)
+"""For so long an account without a way in may be one that another sign-in is just making."""
 
 ONE_AT_A_TIME = Rule(1, timedelta(minutes=1))
-"""Unlinks of one account; after the minute another may go on, whatever became of the one before."""
+"""Turns at one account; after the minute another may go on, whatever became of the one before."""
 
 UNLINK = "oauth-unlink"
 """Purpose of a turn at unlinking."""
+
+CLAIM = "oauth-claim"
+"""Purpose of a turn at handing an account over."""
 
 _LONGEST_NAME = 200
 _LONGEST_ID = 255
@@ -138,7 +144,7 @@ class OAuthAccounts:
         _check_identity(external)
         for attempt in range(1, ATTEMPTS + 1):
             if attempt > 1:
-                await asyncio.sleep(PAUSE_SECONDS)
+                await asyncio.sleep(PAUSE_SECONDS * (attempt - 1))
             with suppress(_CameBetweenError):
                 known = await self._identities.find_by_subject(external.issuer, external.subject)
                 if known is None:
@@ -234,13 +240,13 @@ class OAuthAccounts:
         if owner is None:
             return await self._register(provider, external, address)
         if not self._auto_link:
-            if not is_last and owner.hashed_password is None and not await self.linked(owner):
-                raise _CameBetweenError  # perhaps another sign-in is just making this account
+            if not is_last and await self._is_being_made(owner):
+                raise _CameBetweenError
             raise UserAlreadyExistsError
         if not owner.is_active:
             raise AccountDisabled
         if not owner.is_verified:
-            owner = await self._claim(owner)
+            owner = await self._claim_in_turn(owner)
         try:
             return Entrance(owner, await self._link(owner, provider, external))
         except OAuthIdentityAlreadyLinkedError:
@@ -288,6 +294,20 @@ class OAuthAccounts:
             with suppress(BackendError):
                 await self._users.delete(user.id)
             raise
+
+    async def _is_being_made(self, user: User) -> bool:
+        is_new = self._clock.now() - user.created_at < BEING_MADE
+        return is_new and user.hashed_password is None and not await self.linked(user)
+
+    async def _claim_in_turn(self, squatted: User) -> User:
+        """Claim an account, unless another sign-in of its owner is at that."""
+        turn = await self._throttle.claim(f"{CLAIM}:{squatted.id}", ONE_AT_A_TIME)
+        if not turn.allowed:
+            raise _CameBetweenError
+        try:
+            return await self._claim(squatted)
+        finally:
+            await self._throttle.forget(CLAIM, squatted.id)
 
     async def _claim(self, squatted: User) -> User:
         """Hand an account with an unconfirmed address to the owner of that address.

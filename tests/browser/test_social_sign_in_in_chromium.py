@@ -37,8 +37,7 @@ def test_a_person_connects_a_provider_and_disconnects_it(
     chromium.open(f"{account}/register")
     chromium.fill("/register", email="somebody@example.com", password=PASSWORD)
     chromium.open(server.link("somebody@example.com"))
-    chromium.fill("/verify")
-    chromium.fill("/login", email="somebody@example.com", password=PASSWORD)
+    chromium.fill("/verify", password=PASSWORD)
 
     chromium.fill("/me/connect")
     assert chromium.text(f"#{answer}") == "Allow"
