@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from regstack.models.attempt import AttemptDecision
 
 KNOWN_FOR = timedelta(days=30)
-"""How long a place counts as the owner's after a sign-in from it."""
+"""How long a place counts as the owner's after a sign-in from it, at the least; twice that at the most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +79,21 @@ class Throttle:
             return
         if caller.device is None:
             caller.device = caller.remember_device = secrets.token_urlsafe(16)
-        await asyncio.gather(
-            *(
-                self._attempts.record_failure(
-                    self._key(f"place:{account}:{place}"), window=KNOWN_FOR, now=self._clock.now()
-                )
-                for place in _places()
-            )
-        )
+        await asyncio.gather(*(self._remember(self._key(f"place:{account}:{place}")) for place in _places()))
+
+    async def _remember(self, key: str) -> None:
+        """Open a mark of twice `KNOWN_FOR`, unless there is one that still has half of it to go."""
+        now = self._clock.now()
+        if not await self._attempts.count_recent(key, KNOWN_FOR, now):
+            await self._attempts.clear(key)
+            await self._attempts.record_failure(key, window=2 * KNOWN_FOR, now=now)
 
     async def _known_place(self, account: str) -> str | None:
         places = _places()
         counts = await asyncio.gather(
             *(
                 self._attempts.count_recent(
-                    self._key(f"place:{account}:{place}"), KNOWN_FOR, self._clock.now()
+                    self._key(f"place:{account}:{place}"), 2 * KNOWN_FOR, self._clock.now()
                 )
                 for place in places
             )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from fastapi.responses import RedirectResponse
+
 from regstack.errors import InvalidToken
 from regstack.services.second_factor import MfaChallenge
 
@@ -32,12 +34,26 @@ class Door:
             return None
 
     async def let_in(
-        self, request: Request, outcome: AccessToken | MfaChallenge, path: str | None
+        self,
+        request: Request,
+        outcome: AccessToken | MfaChallenge,
+        path: str | None = None,
+        *,
+        done: str = "",
     ) -> Response:
-        """Send a browser on after a factor was right, to `path` or the account, or to the next factor."""
-        response = self._site.welcome(outcome, path=path)
+        """Send a browser on after a factor was right.
+
+        Args:
+            request: what is answered.
+            outcome: what the sign-in came to; a challenge leads to the next factor.
+            path: where to go, if not to the account.
+            done: the notice of the account's page.
+        """
+        site = self._site
         if isinstance(outcome, MfaChallenge):
-            return response
+            challenged = site.go("mfa-confirm", next=path or "")
+            return site.sign_in_cookie.put(challenged, outcome.token, outcome.expires_in)
+        response = site.cookie.put(RedirectResponse(path, 303) if path else site.go("me", done=done), outcome)
         # A browser holds one session; the one it had must not live on unseen (ASVS 5.0, V7.2.4).
         if earlier := await self.find_session(request):
             await self._sessions.end(earlier)

@@ -8,6 +8,7 @@ from fastapi import Request, Response  # noqa: TC002 - FastAPI reads the annotat
 
 from regstack.errors import RegistrationClosed, RegStackError
 from regstack.routers.entries import read_entries
+from regstack.ui.door import Door
 from regstack.ui.forms import REGISTER, RESEND, VERIFY
 from regstack.ui.links import mailed_token
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 def registration_pages(router: APIRouter, site: Site, services: Services, config: RegStackConfig) -> None:
     """Add `/register`, `/verify` and `/verify/resend`."""
-    registration = services.registration
+    registration, door = services.registration, Door(site, services.sessions)
 
     @router.get("/register")
     async def show_registration(request: Request) -> Response:
@@ -54,7 +55,7 @@ def registration_pages(router: APIRouter, site: Site, services: Services, config
                 outcome = await services.login.log_in(user.email, body.password)
             except RegStackError:  # the address is confirmed all the same
                 return site.go("login", done="verified")
-            return site.welcome(outcome, done="verified")
+            return await door.let_in(request, outcome, done="verified")
 
         return await site.submit(request, VERIFY, await read_entries(request), act)
 

@@ -14,7 +14,6 @@ from regstack.auth.password_policy import MINIMUM_LENGTH
 from regstack.errors import ChallengeOver, InvalidOneTimeToken, InvalidToken, RegStackError
 from regstack.routers.cookies import OAUTH_COOKIE, InstanceCookie
 from regstack.routers.errors import to_http
-from regstack.services.second_factor import MfaChallenge
 from regstack.ui.assets import STYLESHEET, stylesheet_version
 from regstack.ui.cookie import SessionCookie
 from regstack.ui.forms import ERROR_WORDS, FORMS, FormState, problems_in
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
     from regstack.config.schema import RegStackConfig
     from regstack.routers.schemas import Body
-    from regstack.services.sessions import AccessToken
     from regstack.ui.forms import Form
 
     B = TypeVar("B", bound=Body)
@@ -152,22 +150,6 @@ class Site:
         return RedirectResponse(
             self.url(page, **{name: value for name, value in query.items() if value}), 303
         )
-
-    def welcome(
-        self, outcome: AccessToken | MfaChallenge, *, path: str | None = None, done: str = ""
-    ) -> RedirectResponse:
-        """Send a browser whose password was right to where it wanted to go, or to the second factor.
-
-        Args:
-            outcome: what the sign-in came to.
-            path: where to go, if not to the account.
-            done: the notice of the account's page.
-        """
-        if isinstance(outcome, MfaChallenge):
-            response = self.go("mfa-confirm", next=path or "")
-            return self.sign_in_cookie.put(response, outcome.token, outcome.expires_in)
-        response = RedirectResponse(path, 303) if path else self.go("me", done=done)
-        return self.cookie.put(response, outcome)
 
     def show_problem(
         self, request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None

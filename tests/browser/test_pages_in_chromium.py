@@ -81,11 +81,12 @@ def test_a_person_does_the_whole_main_job(chromium: Any, start_server: Any, host
 
 
 def test_a_person_signs_in_with_a_second_factor(chromium: Any, start_server: Any) -> None:
-    server = start_server("app.test", enable_sms_2fa=True, require_verification=False)
+    server = start_server("app.test", enable_sms_2fa=True)
     account, phone = f"{server.base_url}/account", "+41446681800"
     chromium.open(f"{account}/register")
     chromium.fill("/register", email="alice@example.com", password=PASSWORD)
-    chromium.fill("/login", email="alice@example.com", password=PASSWORD)
+    chromium.open(server.link("alice@example.com"))
+    chromium.fill("/verify", password=PASSWORD)
 
     chromium.fill("/me/phone", phone_number="+41 44 668 18 00", current_password=PASSWORD)
     assert "Write it below" in chromium.text('[role="status"]')

@@ -239,11 +239,21 @@ async def test_a_place_is_not_known_by_a_wrong_password_or_a_made_up_cookie(worl
     assert (await statuses([attacker.post("/login", WRONG) for _ in range(20)]))[401] == 4
 
 
-async def test_a_place_is_forgotten_after_a_month(world: Any) -> None:
+async def test_a_place_is_known_for_a_month_after_the_last_sign_in_from_it(world: Any) -> None:
+    await world.account()
+    home = world.at(HOME)
+    for _ in range(3):
+        await home.log_in()
+        world.clock.advance(timedelta(days=29))
+    await statuses([world.at(ATTACKER).post("/login", WRONG) for _ in range(6)])
+    assert (await home.post("/login", ALICE)).status_code == 200
+
+
+async def test_a_place_is_forgotten_after_two_months(world: Any) -> None:
     await world.account()
     home = world.at(HOME)
     await home.log_in()
-    world.clock.advance(timedelta(days=30))
+    world.clock.advance(timedelta(days=60))
     await statuses([world.at(ATTACKER).post("/login", WRONG) for _ in range(6)])
     assert (await home.post("/login", ALICE)).status_code == 429
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from regstack.errors import InvalidToken
+
 pytestmark = pytest.mark.anyio
 
 PASSWORD = "correct horse battery"
@@ -107,6 +109,19 @@ async def test_a_used_verification_link_says_so_and_offers_another(browser: Any)
     assert "invalid or has expired" in page.alert
     assert "/account/verify/resend" in page.markup.forms
     assert "/account/verify" not in page.markup.forms
+
+
+async def test_confirming_ends_the_session_that_the_browser_had(browser: Any) -> None:
+    await browser.account("bob@example.com")
+    await browser.log_in("bob@example.com")
+    of_bob = browser.cookie
+    await browser.register()
+    page = await browser.fill(await browser.open(await browser.link("alice@example.com")), "verify",
+                              password=PASSWORD)  # fmt: skip
+    assert page.path == "/account/me?done=verified"
+    assert browser.cookie != of_bob
+    with pytest.raises(InvalidToken):
+        await browser.rs.services.sessions.recognise(of_bob)
 
 
 async def test_an_expired_verification_link_is_replaced_by_a_new_one(browser: Any) -> None:
