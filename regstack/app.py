@@ -1,50 +1,28 @@
-"""`RegStack` wires one instance together; the only place that knows all parts."""
+"""`RegStack`: one instance, as a host sees it."""
 
 from __future__ import annotations
 
 import time
-from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
+from regstack.assembly import Parts, make_key_ring, make_password_hasher, make_services
 from regstack.auth.clock import SystemClock
-from regstack.auth.keys import KeyRing
-from regstack.auth.password_policy import PasswordPolicy
-from regstack.auth.passwords import PasswordHasher, parameters
-from regstack.auth.phone_numbers import load_phonenumbers
 from regstack.auth.tokens import JwtCodec
 from regstack.config.schema import RegStackConfig
 from regstack.email.composer import MailComposer
 from regstack.errors import ConfigurationError
 from regstack.routers.api import api_router
 from regstack.routers.dependencies import Dependencies
-from regstack.services.accounts import Accounts
-from regstack.services.administration import Administration
-from regstack.services.admission import Admission
 from regstack.services.audit import Audit
 from regstack.services.background import BackgroundQueue
-from regstack.services.email_change import EmailChange
 from regstack.services.events import EventHooks
-from regstack.services.limits import Limits, parse_limits
+from regstack.services.limits import Limits
 from regstack.services.lockout import Lockout
-from regstack.services.login import Login
 from regstack.services.mailer import Mailer
 from regstack.services.notices import Notices
-from regstack.services.oauth import OAuth
-from regstack.services.oauth_accounts import OAuthAccounts
-from regstack.services.oauth_exchange import OAuthExchange
-from regstack.services.oauth_flow import OAuthFlow
-from regstack.services.passwords import Passwords
-from regstack.services.phone import Phone
-from regstack.services.reauthentication import Reauthentication
-from regstack.services.registration import Registration
-from regstack.services.second_factor import SecondFactor
-from regstack.services.services import Services
-from regstack.services.sessions import Sessions
-from regstack.services.texted_codes import TextedCodes
 from regstack.services.texter import Texter
-from regstack.services.texts import Texts
 from regstack.services.throttle import Throttle
 
 if TYPE_CHECKING:
@@ -66,6 +44,7 @@ if TYPE_CHECKING:
     from regstack.oauth.provider import OAuthProvider
     from regstack.plugins.registry import PluginRegistry
     from regstack.services.events import Handler
+    from regstack.services.oauth import OAuth
     from regstack.sms.service import SmsService
 
 H = TypeVar("H", bound="Callable[..., Any]")
@@ -127,7 +106,7 @@ class RegStack:
     ) -> None:
         self.config = config = config if config is not None else RegStackConfig.load()
         self.clock = clock = clock if clock is not None else SystemClock()
-        self._keys = keys = _key_ring(config)
+        keys = make_key_ring(config)
 
         self._registry = _discover() if backend is None else None
         self.backend = backend or cast("PluginRegistry", self._registry).create_backend(config, clock)
@@ -136,12 +115,11 @@ class RegStack:
         self.blacklist = self.backend.blacklist
         self.attempts = self.backend.attempts
 
-        self.password_hasher = _password_hasher(config)
+        self.password_hasher = make_password_hasher(config)
         self.jwt = JwtCodec(keys, clock, algorithm=config.jwt_algorithm, audience=config.jwt_audience)
         self._audit = Audit(keys)
-        self._throttle = throttle = Throttle(self.attempts, keys, clock)
+        throttle = Throttle(self.attempts, keys, clock)
         self.lockout = Lockout(throttle, self._audit, config)
-        self._limits = Limits(throttle, self._audit, config)
 
         self.mail = mail_composer if mail_composer is not None else MailComposer(config)
         self._template_dirs = list(config.extra_template_dirs)
@@ -156,128 +134,26 @@ class RegStack:
         self._mailer = Mailer(mail_queue, email_service, config.email)
         self._texter = Texter(sms_queue, sms_service, config.sms)
         self.hooks = EventHooks(event_queue)
-        self._oauth_providers = oauth_providers
-        self.services = self._make_services()
+        self.services = make_services(
+            Parts(
+                config=config,
+                clock=clock,
+                keys=keys,
+                backend=self.backend,
+                hasher=self.password_hasher,
+                jwt=self.jwt,
+                audit=self._audit,
+                throttle=throttle,
+                lockout=self.lockout,
+                limits=Limits(throttle, self._audit, config),
+                notices=Notices(self.mail, self._mailer),
+                texter=self._texter,
+                background=self._background,
+                events=self.hooks,
+                oauth_providers=oauth_providers,
+            )
+        )
         self.deps = Dependencies(self.services.sessions)
-
-    def _make_services(self) -> Services:
-        config, clock, hooks, users = self.config, self.clock, self.hooks, self.users
-        policy, notices = PasswordPolicy(), Notices(self.mail, self._mailer)
-        hasher, background = self.password_hasher, self._background
-        limits, audit = self._limits, self._audit
-        ttl = timedelta(seconds=config.jwt_ttl_seconds)
-        sessions = Sessions(
-            users,
-            self.blacklist,
-            self.jwt,
-            audit,
-            hooks,
-            ttl=ttl,
-            require_verification=config.require_verification,
-        )
-        again = Reauthentication(hasher, self.lockout, audit)
-        admission = Admission(users, sessions, self.lockout, audit, hooks, clock)
-        second_factor = phone = None
-        if config.enable_sms_2fa:
-            load_phonenumbers()
-            codes = TextedCodes(
-                self.mfa_codes,
-                self._keys,
-                self.jwt,
-                self.lockout,
-                Texts(self._texter, config.app_name),
-                clock,
-                config,
-            )
-            second_factor = SecondFactor(
-                users,
-                codes,
-                admission,
-                limits,
-                audit,
-                hooks,
-                require_verification=config.require_verification,
-            )
-            phone = Phone(users, again, codes, notices, limits, audit, hooks)
-        return Services(
-            registration=Registration(
-                users,
-                self.pending,
-                hasher,
-                policy,
-                notices,
-                background,
-                self.lockout,
-                limits,
-                audit,
-                hooks,
-                clock,
-                config,
-            ),
-            login=Login(users, hasher, self.lockout, limits, second_factor, admission, audit, config),
-            second_factor=second_factor,
-            phone=phone,
-            sessions=sessions,
-            passwords=Passwords(
-                users,
-                hasher,
-                policy,
-                again,
-                sessions,
-                self.lockout,
-                notices,
-                background,
-                limits,
-                audit,
-                hooks,
-                clock,
-                config,
-            ),
-            email_change=EmailChange(users, again, notices, background, limits, audit, hooks, clock, config),
-            accounts=Accounts(users, again, limits, audit, hooks),
-            administration=Administration(users, self.pending, audit, hooks),
-            oauth=self._make_oauth(sessions, second_factor, notices) if config.enable_oauth else None,
-        )
-
-    def _make_oauth(self, sessions: Sessions, second_factor: SecondFactor | None, notices: Notices) -> OAuth:
-        config, clock, hooks, users = self.config, self.clock, self.hooks, self.users
-        identities, states = self.oauth_identities, self.oauth_states
-        providers = self._oauth_providers
-        if providers is None:
-            providers = _make_providers(config, clock)
-        audit, throttle = self._audit, self._throttle
-        accounts = OAuthAccounts(
-            users, self.pending, identities, providers, throttle, notices, audit, hooks, clock, config
-        )
-        return OAuth(
-            providers=providers,
-            accounts=accounts,
-            flow=OAuthFlow(
-                states,
-                self.blacklist,
-                providers,
-                accounts,
-                throttle,
-                self._keys,
-                audit,
-                hooks,
-                clock,
-                config,
-            ),
-            exchange=OAuthExchange(
-                users,
-                states,
-                identities,
-                accounts,
-                sessions,
-                self.lockout,
-                self._limits,
-                audit,
-                hooks,
-                clock,
-                second_factor if config.oauth.enforce_mfa_on_oauth_signin else None,
-            ),
-        )
 
     @property
     def mfa_codes(self) -> MfaCodeRepoProtocol:
@@ -386,11 +262,15 @@ class RegStack:
     async def bootstrap_admin(self, email: str, password: str) -> User:
         """Make sure that there is an administrator with this address.
 
-        An account that exists is promoted and keeps its password; may run on every start.
+        An account that exists is promoted. A confirmed one keeps its password, another gets this
+        one. May run on every start.
 
         Raises:
             InvalidEmail: mail cannot be sent to the address.
             PasswordRejected: the password breaks the policy.
+            AccountDisabled: the account exists and is disabled.
+            UserAlreadyExistsError: the account is being changed elsewhere at this moment.
+            Overloaded: too many passwords are being hashed already.
         """
         return await self.services.registration.create_superuser(email, password)
 
@@ -440,18 +320,6 @@ class RegStack:
         await self.aclose()
 
 
-def _key_ring(config: RegStackConfig) -> KeyRing:
-    if config.jwt_secret is None:
-        raise ConfigurationError(
-            "jwt_secret is not set; run `regstack init`, or set REGSTACK_JWT_SECRET to the output of "
-            "`openssl rand -base64 48`"
-        )
-    return KeyRing(
-        config.jwt_secret.get_secret_value(),
-        [secret.get_secret_value() for secret in config.jwt_secret_previous],
-    )
-
-
 def _discover() -> PluginRegistry:
     from regstack.plugins.registry import PluginRegistry  # noqa: PLC0415 - not needed with a backend passed in
 
@@ -471,36 +339,3 @@ def _transports(
         email_service if email_service is not None else registry.create_email_service(config.email),
         sms_service if sms_service is not None else registry.create_sms_service(config.sms),
     )
-
-
-def _password_hasher(config: RegStackConfig) -> PasswordHasher:
-    cost = parameters(
-        config.password_hash_preset,
-        memory_kib=config.password_hash_memory_kib,
-        time_cost=config.password_hash_time_cost,
-        parallelism=config.password_hash_parallelism,
-    )
-    return PasswordHasher(
-        cost, threads=config.password_hash_threads, queue_size=config.password_hash_queue_size
-    )
-
-
-def check_settings(config: RegStackConfig) -> None:
-    """Say what would stop the start, without starting anything.
-
-    Raises:
-        ConfigurationError: a setting cannot be read, lacks another, or needs a library that is
-            not installed.
-    """
-    _key_ring(config)
-    parse_limits(config)
-    if config.enable_sms_2fa:
-        load_phonenumbers()
-    if config.enable_oauth:
-        _make_providers(config, SystemClock())
-
-
-def _make_providers(config: RegStackConfig, clock: Clock) -> Mapping[str, OAuthProvider]:
-    from regstack.oauth.providers import make_providers  # noqa: PLC0415 - an extra, loaded where it is used
-
-    return make_providers(config.oauth, clock)

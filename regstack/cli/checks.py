@@ -48,7 +48,7 @@ BACKEND_DEADLINE_SECONDS = 30
 async def all_checks(files: SettingsFiles) -> list[Finding]:
     """Run every check; those that need settings only where the settings can be read."""
     registry, transports = leniently(PluginRegistry), leniently(TransportRegistry)
-    from regstack.app import check_settings
+    from regstack.assembly import check_settings
 
     try:
         config = files.load()

@@ -1,4 +1,4 @@
-"""`regstack serve --demo`: everything switched on, on a database that is thrown away."""
+"""`regstack serve --demo`: all pages and routes, on a database that is thrown away."""
 
 from __future__ import annotations
 

@@ -176,7 +176,9 @@ class RegStackConfig(BaseSettings):
     verification_token_ttl_seconds: int = Field(86400, gt=0, description="Life of a verification link.")
     password_reset_token_ttl_seconds: int = Field(1800, gt=0, description="Life of a password-reset link.")
     email_change_token_ttl_seconds: int = Field(3600, gt=0, description="Life of an email-change link.")
-    mfa_pending_token_ttl_seconds: int = Field(600, gt=0, description="Life of a half-finished sign-in.")
+    mfa_pending_token_ttl_seconds: int = Field(
+        600, gt=0, description="Life of a half-finished sign-in or phone set-up."
+    )
     sms_code_length: int = Field(6, ge=6, le=10, description="Digits of a texted code.")
     sms_code_ttl_seconds: int = Field(300, gt=0, description="Life of a texted code.")
     sms_code_max_attempts: int = Field(5, ge=1, le=10, description="Guesses that are compared to one code.")
@@ -224,7 +226,10 @@ class RegStackConfig(BaseSettings):
         False, description="Switch all limits off, lockout included. Tests only."
     )
     login_lockout_threshold: int = Field(
-        5, ge=1, description="Wrong passwords for one account before it is locked."
+        5,
+        ge=1,
+        description="Wrong passwords for one account before it is locked; wrong codes and texts are counted "
+        "apart, as many each.",
     )
     login_lockout_window_seconds: int = Field(900, gt=0, description="How long that counts, and locks.")
     login_rate_limit: str | None = Field(

@@ -74,7 +74,7 @@ class Limits:
             ]
         refused = [decision.retry_after for decision in decisions if not decision.allowed]
         if refused:
-            self._audit.record("rate_limit", "refused", account=account, limit=name)
+            self._audit.record("rate_limit", "refused", account=account, limit=name + SUFFIX)
             raise TooManyAttempts(max(refused))
 
 

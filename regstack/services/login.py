@@ -88,7 +88,7 @@ class Login:
         # A backend that finds another row must not sign anyone in by that row's password.
         matches = check.matches and found is not None and found.email_key == key
         try:
-            user = self._admit(subject, matches=matches)
+            user = self._check(subject, matches=matches)
         except AuthenticationError as error:
             reason = _REASONS[type(error)]
             self._audit.record("login", "failure", user=subject.user, account=key, reason=reason)
@@ -99,7 +99,7 @@ class Login:
             return await self._second_factor.begin(user)
         return await self._admission.admit(user)
 
-    def _admit(self, subject: LoginSubject, *, matches: bool) -> User:
+    def _check(self, subject: LoginSubject, *, matches: bool) -> User:
         user = subject.user
         if not matches or (user is None and self._quiet):
             raise InvalidCredentials

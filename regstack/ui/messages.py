@@ -52,6 +52,7 @@ NOTICES: dict[str, dict[str, str]] = {
 
 OAUTH_ERRORS: dict[str, str] = {
     "access_denied": "You were not signed in there, so nothing happened here.",
+    "second_factor_unavailable": "This account asks for a code by text message, which is switched off here.",
     "account_disabled": "This account is disabled.",
     "already_linked": "That account, or another one of the same provider, is connected already.",
     "email_in_use": "There is an account with this email address already. Sign in as you did before; "

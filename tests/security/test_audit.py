@@ -84,7 +84,7 @@ async def test_lockout_and_limits_are_recorded_when_they_refuse(make_world: Any,
         await world.post("/login", ALICE)
         await world.post("/verify", {"token": "unknown"})
     assert [each["purpose"] for each in records("lockout")] == ["login"]
-    assert [each["limit"] for each in records("rate_limit")] == ["verify"]
+    assert [each["limit"] for each in records("rate_limit")] == ["verify_rate_limit"]
 
 
 async def test_the_life_of_an_account_can_be_followed(world: Any, records: Any) -> None:

@@ -113,7 +113,7 @@ MUTANTS = [
     Mutant(
         "4",
         "a second factor that cannot be asked for lets nobody in",
-        rewrite("regstack.services.login:Login._admit", ("raise SecondFactorUnavailable", "pass")),
+        rewrite("regstack.services.login:Login._check", ("raise SecondFactorUnavailable", "pass")),
         (
             "tests/http/test_second_factor.py::"
             "test_switched_off_an_account_with_a_second_factor_is_not_let_in_without_it",

@@ -9,7 +9,7 @@ from tests.security.mutant import Mutant, find, replace, rewrite
 
 LOG_IN = "regstack.services.login:Login.log_in"
 FORGOT = "regstack.services.passwords:Passwords.forgot"
-ADMIT = "regstack.services.login:Login._admit"
+ADMIT = "regstack.services.login:Login._check"
 REGISTER = "regstack.services.registration:Registration.register"
 TAKE = "regstack.services.registration:Registration._take"
 SAME = "test_enumeration.py::test_every_address_gets_the_same_answer_for_the_same_work"
