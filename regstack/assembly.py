@@ -146,7 +146,7 @@ def make_services(parts: Parts) -> Services:
         ),
         accounts=Accounts(users, again, limits, audit, events),
         administration=Administration(users, parts.backend.pending, audit, events),
-        oauth=_make_oauth(parts, sessions, second_factor) if config.enable_oauth else None,
+        oauth=_make_oauth(parts, admission, second_factor) if config.enable_oauth else None,
     )
 
 
@@ -176,7 +176,7 @@ def _make_second_factor(
     return second_factor, Phone(users, again, codes, parts.notices, parts.limits, parts.audit, parts.events)
 
 
-def _make_oauth(parts: Parts, sessions: Sessions, second_factor: SecondFactor | None) -> OAuth:
+def _make_oauth(parts: Parts, admission: Admission, second_factor: SecondFactor | None) -> OAuth:
     config, clock, backend = parts.config, parts.clock, parts.backend
     given = parts.oauth_providers
     providers = given if given is not None else _make_providers(config, clock)
@@ -209,10 +209,8 @@ def _make_oauth(parts: Parts, sessions: Sessions, second_factor: SecondFactor | 
         backend.oauth_states,
         backend.oauth_identities,
         accounts,
-        sessions,
-        parts.lockout,
+        admission,
         parts.limits,
-        parts.audit,
         parts.events,
         clock,
         second_factor if config.oauth.enforce_mfa_on_oauth_signin else None,

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 from regstack.auth.clock import SystemClock
 from regstack.auth.passwords import parameters
-from regstack.cli.local_hosts import LOCAL_HOSTS
 from regstack.cli.plugin_listing import leniently
 from regstack.cli.transport_checks import check_mail, check_texts
 from regstack.config.loader import DEFAULT_SECRETS, find_file
+from regstack.config.urls import is_loopback
 from regstack.errors import RegStackError
 from regstack.models.finding import Finding, Health
 from regstack.plugins.discovery import STRICT_VARIABLE, is_strict
@@ -116,7 +116,7 @@ def _base_url(config: RegStackConfig) -> Finding:
     parts = urlsplit(config.base_url)
     if parts.scheme == "https":
         return Finding("base_url", Health.OK, config.base_url)
-    if parts.hostname in LOCAL_HOSTS:
+    if is_loopback(config.base_url):
         return Finding("base_url", Health.OK, f"{config.base_url}: this machine alone, for development")
     return Finding(
         "base_url",

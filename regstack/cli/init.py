@@ -7,11 +7,10 @@ import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import typer
 
-from regstack.cli.local_hosts import LOCAL_HOSTS
+from regstack.config.urls import is_loopback
 
 
 class MailTransport(StrEnum):
@@ -70,7 +69,7 @@ def init(
     values["enable_ui_router"] = pages
     transport = email_backend or (MailTransport.CONSOLE if yes else _ask_transport())
     email: dict[str, Any] = {"backend": transport.value}
-    if transport is MailTransport.CONSOLE and urlsplit(values["base_url"]).hostname in LOCAL_HOSTS:
+    if transport is MailTransport.CONSOLE and is_loopback(values["base_url"]):
         email["log_bodies"] = True
     if transport is MailTransport.SMTP:
         email["smtp_host"] = ask(smtp_host, "SMTP server", None)

@@ -36,18 +36,26 @@ class Admission:
         self._events = events
         self._clock = clock
 
-    async def admit(self, user: User) -> AccessToken:
-        """Record the sign-in, forget the wrong passwords before it, and hand out an access token.
+    async def admit(self, user: User, *, provider: str | None = None) -> AccessToken:
+        """Record the sign-in and hand out an access token.
 
-        The caller's place counts as the owner's from now on.
+        The caller's place counts as the owner's from now on, and the wrong passwords before are
+        forgotten, unless a provider's word stood for the password.
 
-        `user` is the snapshot that the factors were checked against; see `Sessions.issue`.
+        Args:
+            user: the snapshot that the factors were checked against; see `Sessions.issue`.
+            provider: whose word was enough, if no factor of this application's was asked for.
         """
-        await asyncio.gather(
+        writes = [
             self._users.record_login(user.id, self._clock.now()),
-            self._lockout.clear(LOGIN, user.email_key),
             self._lockout.remember_place(user.email_key),
-        )
-        self._audit.record("login", user=user)
+        ]
+        if provider is None:
+            writes.append(self._lockout.clear(LOGIN, user.email_key))
+        await asyncio.gather(*writes)
+        if provider is None:
+            self._audit.record("login", user=user)
+        else:
+            self._audit.record("oauth_login", user=user, provider=provider)
         self._events.fire("user_logged_in", user=user)
         return self._sessions.issue(user)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import re
 from dataclasses import dataclass
@@ -22,13 +21,12 @@ if TYPE_CHECKING:
     from regstack.models.oauth_identity import OAuthIdentity
     from regstack.models.oauth_state import OAuthState
     from regstack.models.user import User
-    from regstack.services.audit import Audit
+    from regstack.services.admission import Admission
     from regstack.services.events import EventHooks
     from regstack.services.limits import Limits
-    from regstack.services.lockout import Lockout
     from regstack.services.oauth_accounts import OAuthAccounts
     from regstack.services.second_factor import SecondFactor
-    from regstack.services.sessions import AccessToken, Sessions
+    from regstack.services.sessions import AccessToken
 
 _EXCHANGE_ID = re.compile(r"([0-9a-f-]{36})\.[A-Za-z0-9_-]{43}")
 
@@ -61,10 +59,8 @@ class OAuthExchange:
         states: OAuthStateRepoProtocol,
         identities: OAuthIdentityRepoProtocol,
         accounts: OAuthAccounts,
-        sessions: Sessions,
-        lockout: Lockout,
+        admission: Admission,
         limits: Limits,
-        audit: Audit,
         events: EventHooks,
         clock: Clock,
         second_factor: SecondFactor | None = None,
@@ -73,10 +69,8 @@ class OAuthExchange:
         self._states = states
         self._identities = identities
         self._accounts = accounts
-        self._sessions = sessions
-        self._lockout = lockout
+        self._admission = admission
         self._limits = limits
-        self._audit = audit
         self._events = events
         self._clock = clock
         self._second_factor = second_factor
@@ -110,31 +104,21 @@ class OAuthExchange:
         self._accounts.admissible(user)
         if parts[1] not in {identity.id for identity in await self._accounts.linked(user)}:
             raise UnknownExchange
-        outcome = await self._admit(user, parts[1])
-        half_finished = isinstance(outcome, MfaChallenge)
-        if not half_finished:
-            self._audit.record("oauth_login", user=user, provider=row.provider)
+        outcome = await self._admit(user, parts[1], row.provider)
         self._events.fire(
             "oauth_signin_completed",
             user=user,
             provider=row.provider,
             was_new_account=row.was_new_account,
-            mfa_required=half_finished,
+            mfa_required=isinstance(outcome, MfaChallenge),
         )
         return SignIn(outcome, row.redirect_to, row.was_new_account)
 
-    async def _admit(self, user: User, identity_id: str) -> AccessToken | MfaChallenge:
-        now = self._clock.now()
+    async def _admit(self, user: User, identity_id: str, provider: str) -> AccessToken | MfaChallenge:
+        await self._identities.touch_last_used(identity_id, self._clock.now())
         if self._second_factor is not None and user.is_mfa_enabled:
-            await self._identities.touch_last_used(identity_id, now)
             return await self._second_factor.begin(user)
-        await asyncio.gather(
-            self._identities.touch_last_used(identity_id, now),
-            self._users.record_login(user.id, now),
-            self._lockout.remember_place(user.email_key),
-        )
-        self._events.fire("user_logged_in", user=user)
-        return self._sessions.issue(user)
+        return await self._admission.admit(user, provider=provider)
 
 
 def new_exchange_id(identity: OAuthIdentity) -> str:
