@@ -118,7 +118,7 @@ class RegStack:
         self.password_hasher = make_password_hasher(config)
         self.jwt = JwtCodec(keys, clock, algorithm=config.jwt_algorithm, audience=config.jwt_audience)
         self._audit = Audit(keys)
-        throttle = Throttle(self.attempts, keys, clock)
+        throttle = Throttle(self.attempts, self.users, keys, clock)
         self.lockout = Lockout(throttle, self._audit, config)
 
         self.mail = mail_composer if mail_composer is not None else MailComposer(config)

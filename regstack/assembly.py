@@ -146,7 +146,7 @@ def make_services(parts: Parts) -> Services:
         ),
         accounts=Accounts(users, again, limits, audit, events),
         administration=Administration(users, parts.backend.pending, audit, events),
-        oauth=_make_oauth(parts, admission, second_factor) if config.enable_oauth else None,
+        oauth=_make_oauth(parts, admission, again, second_factor) if config.enable_oauth else None,
     )
 
 
@@ -173,10 +173,14 @@ def _make_second_factor(
         parts.events,
         require_verification=config.require_verification,
     )
-    return second_factor, Phone(users, again, codes, parts.notices, parts.limits, parts.audit, parts.events)
+    return second_factor, Phone(
+        users, again, codes, parts.lockout, parts.notices, parts.limits, parts.audit, parts.events
+    )
 
 
-def _make_oauth(parts: Parts, admission: Admission, second_factor: SecondFactor | None) -> OAuth:
+def _make_oauth(
+    parts: Parts, admission: Admission, again: Reauthentication, second_factor: SecondFactor | None
+) -> OAuth:
     config, clock, backend = parts.config, parts.clock, parts.backend
     given = parts.oauth_providers
     providers = given if given is not None else _make_providers(config, clock)
@@ -197,7 +201,9 @@ def _make_oauth(parts: Parts, admission: Admission, second_factor: SecondFactor 
         blacklist=backend.blacklist,
         providers=providers,
         accounts=accounts,
+        reauthentication=again,
         throttle=parts.throttle,
+        limits=parts.limits,
         keys=parts.keys,
         audit=parts.audit,
         events=parts.events,

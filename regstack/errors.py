@@ -31,6 +31,7 @@
     │   ├── NoPasswordSet
     │   ├── AccountDisabled
     │   ├── EmailNotVerified
+    │   ├── SignInTooOld
     │   ├── SecondFactorUnavailable
     │   ├── WrongCode
     │   ├── ChallengeOver             a texted code, or what it belongs to, cannot be used any more
@@ -247,6 +248,12 @@ class EmailNotVerified(AuthenticationError):
     """The email address has not been confirmed yet."""
 
     message = "confirm your email address first"
+
+
+class SignInTooOld(AuthenticationError):
+    """The session is too old for this; its owner has to show again who is there (ASVS 5.0, V7.5.1)."""
+
+    message = "sign in again before you connect an account, or send your current password along"
 
 
 class SecondFactorUnavailable(AuthenticationError):

@@ -146,3 +146,8 @@ class OAuthConfig(Section):
     )
     state_ttl_seconds: int = Field(300, gt=0, description="How long a sign-in at the provider may take.")
     completion_ttl_seconds: int = Field(30, gt=0, description="How long the exchange id is good.")
+    link_session_max_age_seconds: int = Field(
+        600,
+        gt=0,
+        description="How long after a sign-in another provider can be linked without the current password.",
+    )

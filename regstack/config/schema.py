@@ -250,6 +250,12 @@ class RegStackConfig(BaseSettings):
     )
     delete_account_rate_limit: str | None = Field(None, description="Limit of `DELETE /account`.")
     oauth_exchange_rate_limit: str | None = Field(None, description="Limit of `POST /oauth/exchange`.")
+    oauth_start_rate_limit: str | None = Field(
+        None, description="Limit of `GET /oauth/{provider}/start` and `POST /oauth/{provider}/link/start`."
+    )
+    oauth_callback_rate_limit: str | None = Field(
+        None, description="Limit of `GET /oauth/{provider}/callback`."
+    )
     phone_start_rate_limit: str | None = Field(None, description="Limit of `POST /phone/start`.")
     phone_confirm_rate_limit: str | None = Field(None, description="Limit of `POST /phone/confirm`.")
     phone_disable_rate_limit: str | None = Field(None, description="Limit of `DELETE /phone`.")

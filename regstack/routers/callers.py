@@ -30,6 +30,8 @@ class Callers:
 
     def __init__(self, config: RegStackConfig) -> None:
         self._trusted_proxies = config.trusted_proxy_count
+        # Behind a proxy that is not counted, every caller has the proxy's address: it tells nobody apart.
+        self._knows_networks = not config.behind_proxy or config.trusted_proxy_count > 0
         self._device_cookie = InstanceCookie(config, "device")
 
     def read(self, request: Request) -> Caller:
@@ -39,7 +41,7 @@ class Callers:
         device = self._device_cookie.read(request)
         return Caller(
             address=address,
-            network=network_of(address) if address is not None else None,
+            network=network_of(address) if address is not None and self._knows_networks else None,
             device=device if device is not None and _DEVICE.fullmatch(device) else None,
         )
 

@@ -23,6 +23,7 @@ STATUS: dict[type[errors.RegStackError], int] = {
     errors.WrongPassword: 400,
     errors.NoPasswordSet: 400,
     errors.AccountDisabled: 403,
+    errors.SignInTooOld: 403,
     errors.EmailNotVerified: 403,
     errors.SecondFactorUnavailable: 403,
     errors.WrongCode: 400,

@@ -18,6 +18,7 @@ from regstack.routers.schemas import (
     ExchangeBody,
     LinkedProvider,
     LinkStartAnswer,
+    LinkStartBody,
     ProvidersAnswer,
     problems,
     redirect,
@@ -69,7 +70,7 @@ def oauth_router(
         operation_id="oauth_start",
         status_code=302,
         response_class=RedirectResponse,
-        responses=redirect(302) | problems(404, 422),
+        responses=redirect(302) | problems(404, 422, 429),
         summary="Go to a provider to sign in",
         description="For a browser to navigate to. `redirect_to` is a path of this site for afterwards.",
     )
@@ -86,7 +87,7 @@ def oauth_router(
         operation_id="oauth_callback",
         status_code=302,
         response_class=RedirectResponse,
-        responses=redirect(302) | problems(404, 422),
+        responses=redirect(302) | problems(404, 422, 429),
         summary="Come back from a provider",
         description="Leads to the page `oauth-complete` with `id`, or to `login` with `error`.",
     )
@@ -129,19 +130,25 @@ def oauth_router(
     @router.post(
         "/{provider}/link/start",
         operation_id="oauth_link_start",
-        responses=problems(400, 401, 403, 404, 422),
+        responses=problems(400, 401, 403, 404, 422, 429),
         summary="Go to a provider to link it with my account",
-        description="Sets the cookie that the callback asks for, then send the browser to the URL.",
+        description="Sets the cookie that the callback asks for, then send the browser to the URL. 403 where "
+        "the sign-in is longer ago than `oauth.link_session_max_age_seconds` and no password comes along.",
     )
     async def start_link(
         request: Request,
         response: Response,
         provider: ProviderPath,
+        body: LinkStartBody | None = None,
         redirect_to: RedirectQuery = None,
         session: Session = Depends(deps.current_session()),
     ) -> LinkStartAnswer:
         departure = await oauth.flow.start_link(
-            session, provider, redirect_to=redirect_to, browser=cookie.read(request)
+            session,
+            provider,
+            current_password=body.current_password if body is not None else None,
+            redirect_to=redirect_to,
+            browser=cookie.read(request),
         )
         cookie.put(response, departure.browser, departure.keep_seconds)
         return LinkStartAnswer(authorization_url=departure.url)

@@ -186,6 +186,12 @@ class ResetPasswordBody(Body):
     new_password: NewPassword
 
 
+class LinkStartBody(Body):
+    """The current password, for a sign-in that is not recent."""
+
+    current_password: GivenPassword | None = None
+
+
 class ExchangeBody(Body):
     """The id that a finished sign-in came back with."""
 

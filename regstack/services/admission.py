@@ -48,7 +48,7 @@ class Admission:
         """
         writes = [
             self._users.record_login(user.id, self._clock.now()),
-            self._lockout.remember_place(user.email_key),
+            self._lockout.remember_place(user),
         ]
         if provider is None:
             writes.append(self._lockout.clear(LOGIN, user.email_key))

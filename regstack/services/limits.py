@@ -26,8 +26,9 @@ class Limits:
     """Counts calls of each use case by its `<name>_rate_limit` setting.
 
     They are claimed in the service, so that every spelling of a path and every page leads to the
-    same counter, and in storage, so that all workers share it. All claims of one call are sent
-    together.
+    same counter, and in storage, so that all workers share it. The claims for a network are sent
+    together, and so are those for an account, but after them: what a network is refused must not
+    use up what the account's owner has.
 
     Raises:
         ConfigurationError: see `parse_limits`.
@@ -49,29 +50,26 @@ class Limits:
         Raises:
             TooManyAttempts: the limit of the caller's network, or of the account, is reached.
         """
-        rules = self._rules[name]
-        caller = current_caller()
+        rules, caller = self._rules[name], current_caller()
         if not rules:
             return
-        networks = [caller.network or UNKNOWN_NETWORK] if caller is not None else []
-        by_network = [(rule, network) for rule in rules for network in networks]
-        decisions = await asyncio.gather(
-            *(
-                self._throttle.claim(f"{_counter(name, rule)}:network:{network}", rule)
-                for rule, network in by_network
-            ),
-            *(
-                self._throttle.claim_for(_counter(name, rule), account, rule)
-                for rule in rules
-                if account is not None
-            ),
-        )
         if caller is not None:
+            network = caller.network or UNKNOWN_NETWORK
+            decisions = await asyncio.gather(
+                *(self._throttle.claim(f"{_counter(name, rule)}:network:{network}", rule) for rule in rules)
+            )
             # What others do to an account is not for the caller to know; its own network's count is.
             caller.policies += [
-                _state(name, rule, decision)
-                for (rule, _), decision in zip(by_network, decisions, strict=False)
+                _state(name, rule, decision) for rule, decision in zip(rules, decisions, strict=True)
             ]
+            self._require(name, account, decisions)
+        if account is not None:
+            decisions = await asyncio.gather(
+                *(self._throttle.claim_for(_counter(name, rule), account, rule) for rule in rules)
+            )
+            self._require(name, account, decisions)
+
+    def _require(self, name: str, account: str | None, decisions: list[AttemptDecision]) -> None:
         refused = [decision.retry_after for decision in decisions if not decision.allowed]
         if refused:
             self._audit.record("rate_limit", "refused", account=account, limit=name + SUFFIX)

@@ -10,6 +10,7 @@ from regstack.services.throttle import Rule
 
 if TYPE_CHECKING:
     from regstack.config.schema import RegStackConfig
+    from regstack.models.user import User
     from regstack.services.audit import Audit
     from regstack.services.throttle import Throttle
 
@@ -66,11 +67,20 @@ class Lockout:
             raise TooManyAttempts(decision.retry_after)
 
     async def clear(self, purpose: str, account: str) -> None:
-        """Forget the guesses, after the last factor was right."""
+        """Forget the guesses, after the last factor was right; see `Throttle.forget`."""
         if self._enabled:
-            await self._throttle.forget(purpose, account)
+            await self._throttle.forget(purpose, account, self._rule)
 
-    async def remember_place(self, account: str) -> None:
-        """Know the caller's browser and network again, after the last factor was right."""
+    async def lift(self, purpose: str, account: str) -> None:
+        """Let everybody try again, after a reset by mail."""
         if self._enabled:
-            await self._throttle.remember_place(account)
+            await self._throttle.lift(purpose, account)
+
+    async def remember_place(self, user: User) -> None:
+        """Know the caller's browser and network again.
+
+        Args:
+            user: the account as it is now that the last factor was right, or the password changed.
+        """
+        if self._enabled:
+            await self._throttle.remember_place(user)

@@ -216,7 +216,7 @@ class OAuthAccounts:
         try:
             await self._unlink(user.id, provider)
         finally:
-            await self._throttle.forget(UNLINK, user.id)
+            await self._throttle.lift(UNLINK, user.id)
         self._notices.provider_unlinked(user, self._label(provider))
         self._audit.record("oauth_unlink", user=user, provider=provider)
         self._events.fire("oauth_account_unlinked", user=user, provider=provider)
@@ -239,6 +239,8 @@ class OAuthAccounts:
         owner = await self._users.get_by_email(address.key)
         if owner is None:
             return await self._register(provider, external, address)
+        if not _is_same_mailbox(address.address, owner.email):
+            raise UserAlreadyExistsError
         if not self._auto_link:
             if not is_last and await self._is_being_made(owner):
                 raise _CameBetweenError
@@ -307,7 +309,7 @@ class OAuthAccounts:
         try:
             return await self._claim(squatted)
         finally:
-            await self._throttle.forget(CLAIM, squatted.id)
+            await self._throttle.lift(CLAIM, squatted.id)
 
     async def _claim(self, squatted: User) -> User:
         """Hand an account with an unconfirmed address to the owner of that address.
@@ -380,6 +382,15 @@ def _vouched_address(external: ExternalAccount) -> EmailAddress:
     if not external.email or external.email_verified is not True:
         raise EmailNotVerified
     try:
-        return parse_email(external.email)
+        address = parse_email(external.email)
     except InvalidEmail:
         raise EmailNotVerified from None
+    # What is vouched for is the mailbox as the provider spells it, and no other one that an account
+    # here is known by (CVE-2019-19844): letters may differ in case and in nothing else.
+    if not _is_same_mailbox(external.email, address.address):
+        raise EmailNotVerified
+    return address
+
+
+def _is_same_mailbox(vouched: str, stored: str) -> bool:
+    return vouched.strip().lower() == stored.lower()

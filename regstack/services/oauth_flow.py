@@ -23,6 +23,7 @@ from regstack.errors import (
     RegistrationClosed,
     RegStackError,
     SecondFactorUnavailable,
+    SignInTooOld,
     UnknownExchange,
     UnknownProvider,
     UserAlreadyExistsError,
@@ -45,7 +46,9 @@ if TYPE_CHECKING:
     from regstack.oauth.provider import OAuthProvider
     from regstack.services.audit import Audit
     from regstack.services.events import EventHooks
+    from regstack.services.limits import Limits
     from regstack.services.oauth_accounts import OAuthAccounts
+    from regstack.services.reauthentication import Reauthentication
     from regstack.services.sessions import Session
     from regstack.services.throttle import Throttle
 
@@ -121,7 +124,9 @@ class OAuthFlow:
         blacklist: BlacklistRepoProtocol,
         providers: Mapping[str, OAuthProvider],
         accounts: OAuthAccounts,
+        reauthentication: Reauthentication,
         throttle: Throttle,
+        limits: Limits,
         keys: KeyRing,
         audit: Audit,
         events: EventHooks,
@@ -133,12 +138,15 @@ class OAuthFlow:
         self._providers = providers
         self._accounts = accounts
         self._throttle = throttle
+        self._limits = limits
+        self._reauthentication = reauthentication
         self._keys = keys
         self._audit = audit
         self._events = events
         self._clock = clock
         self._callback_base = f"{config.base_url}{config.api_prefix}/oauth"
         self._state_ttl = timedelta(seconds=config.oauth.state_ttl_seconds)
+        self._link_session_max_age = timedelta(seconds=config.oauth.link_session_max_age_seconds)
         self._completion_ttl = timedelta(seconds=config.oauth.completion_ttl_seconds)
 
     async def start(
@@ -154,25 +162,51 @@ class OAuthFlow:
 
         Raises:
             UnknownProvider: there is none of this name.
+            TooManyAttempts: `oauth_start_rate_limit` is reached.
             OAuthUnavailable, OAuthRejected: the provider's description of itself cannot be had, or
                 is not to be trusted.
         """
+        await self._limits.claim("oauth_start")
         departure = await self._depart(provider, redirect_to, browser)
         self._events.fire("oauth_signin_started", provider=provider)
         return departure
 
     async def start_link(
-        self, session: Session, provider: str, *, redirect_to: str | None = None, browser: str | None = None
+        self,
+        session: Session,
+        provider: str,
+        *,
+        current_password: str | None = None,
+        redirect_to: str | None = None,
+        browser: str | None = None,
     ) -> Departure:
-        """Begin to link a provider with the signed-in account; the other arguments as for `start`.
+        """Begin to link a provider with the signed-in account.
+
+        A link outlives the session that asks for it, and every change of password. So whoever
+        asks has just signed in, or knows the password: a stolen session is not enough.
+
+        Args:
+            session: of the account.
+            provider: its name.
+            current_password: may be left out within `oauth.link_session_max_age_seconds` of the
+                sign-in.
+            redirect_to: as for `start`.
+            browser: as for `start`.
 
         Raises:
-            UnknownProvider, OAuthUnavailable, OAuthRejected: as for `start`.
+            SignInTooOld: the sign-in is longer ago, and no password was given.
+            WrongPassword, NoPasswordSet, Overloaded: see `Reauthentication`.
+            UnknownProvider, TooManyAttempts, OAuthUnavailable, OAuthRejected: as for `start`.
             EmailNotVerified: the account's own address is not confirmed; see `OAuthAccounts.link`.
             InvalidToken: the account is gone.
         """
+        await self._limits.claim("oauth_start")
         if not session.user.is_verified:
             raise EmailNotVerified
+        if current_password is not None:
+            await self._reauthentication.check(session.user, current_password)
+        elif self._clock.now() - session.claims.issued_at > self._link_session_max_age:
+            raise SignInTooOld
         return await self._depart(provider, redirect_to, browser, session)
 
     async def finish(
@@ -188,8 +222,10 @@ class OAuthFlow:
 
         Raises:
             UnknownProvider: there is no provider of this name.
+            TooManyAttempts: `oauth_callback_rate_limit` is reached.
         """
         known = self._provider(provider)
+        await self._limits.claim("oauth_callback")
         row = await self._own_run(provider, state, browser)
         if row is None:
             self._audit.record("oauth_login", "failure", provider=provider, reason=EXPIRED)
@@ -227,6 +263,7 @@ class OAuthFlow:
             state=state, redirect_uri=self._callback(known), **self._secrets(state)
         )
         now = self._clock.now()
+        until = now + self._state_ttl
         stored = await self._states.create(
             OAuthState(
                 state_hash=hash_token(state),
@@ -235,7 +272,7 @@ class OAuthFlow:
                 redirect_to=local_path(redirect_to),
                 linking_user_id=session.user.id if session else None,
                 created_at=now,
-                expires_at=now + self._state_ttl,
+                expires_at=min(until, session.claims.expires_at) if session else until,
                 result_token_version=session.user.token_version if session else None,
             )
         )

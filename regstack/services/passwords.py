@@ -78,6 +78,7 @@ class Passwords:
         changed = await self._users.set_password(user.id, hashed, token_version=user.token_version)
         if changed is None:
             raise InvalidToken
+        await self._lockout.remember_place(changed)
         self._audit.record("password_change", user=changed)
         self._notices.password_changed(changed)
         self._events.fire("password_changed", user=changed)
@@ -116,8 +117,9 @@ class Passwords:
             raise InvalidOneTimeToken
         self._audit.record("password_reset", user=user)
         await asyncio.gather(
-            self._lockout.clear(LOGIN, user.email_key),
-            self._lockout.clear(PASSWORD, user.email_key),
+            self._lockout.lift(LOGIN, user.email_key),
+            self._lockout.lift(PASSWORD, user.email_key),
+            self._lockout.remember_place(user),
         )
         self._notices.password_changed(user)
         self._events.fire("password_reset_completed", user=user)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from regstack.services.audit import Audit
     from regstack.services.events import EventHooks
     from regstack.services.limits import Limits
+    from regstack.services.lockout import Lockout
     from regstack.services.notices import Notices
     from regstack.services.reauthentication import Reauthentication
     from regstack.services.texted_codes import SentCode, TextedCodes
@@ -28,6 +29,7 @@ class Phone:
         users: UserRepoProtocol,
         reauthentication: Reauthentication,
         codes: TextedCodes,
+        lockout: Lockout,
         notices: Notices,
         limits: Limits,
         audit: Audit,
@@ -36,6 +38,7 @@ class Phone:
         self._users = users
         self._reauthentication = reauthentication
         self._codes = codes
+        self._lockout = lockout
         self._notices = notices
         self._limits = limits
         self._audit = audit
@@ -88,6 +91,7 @@ class Phone:
             await self._put_back(user)
             raise InvalidToken
         await self._codes.drop(user, MfaKind.LOGIN)  # it went to the number before
+        await self._lockout.remember_place(changed)
         self._audit.record("mfa_enable", user=changed)
         self._notices.mfa_enabled(changed, Delivery.to_phone(number).hint)
         self._events.fire("mfa_enabled", user=changed)
@@ -110,6 +114,7 @@ class Phone:
             await self._put_back(user)
             raise InvalidToken
         await self._codes.drop(user, MfaKind.LOGIN, MfaKind.PHONE_SETUP)
+        await self._lockout.remember_place(changed)
         if user.is_mfa_enabled:
             self._audit.record("mfa_disable", user=changed)
             self._notices.mfa_disabled(changed)

@@ -72,10 +72,15 @@ class TextedCodes:
         """Text a new code, after the answer; an earlier one of the same kind is dead.
 
         Raises:
-            TooManyAttempts: too many texts were sent for this account.
+            TooManyAttempts: too many texts were sent for this account, or to a number that is being
+                set up.
             InvalidToken: the account is gone.
         """
         await self._lockout.claim(SMS, user.email_key, signed_in=kind is MfaKind.PHONE_SETUP)
+        if kind is MfaKind.PHONE_SETUP:
+            # Any account may name any number: many of them must not ring one phone. Not at a sign-in,
+            # where it would keep the phone's owner out.
+            await self._lockout.claim(SMS, number, signed_in=True)
         token = self._jwt.sign(_PURPOSES[kind], sub=user.id, ver=user.token_version, ttl=self._token_ttl)
         code = f"{secrets.randbelow(10**self._digits):0{self._digits}}"
         now = self._clock.now()

@@ -13,8 +13,9 @@ from regstack.services.caller import current_caller
 if TYPE_CHECKING:
     from regstack.auth.clock import Clock
     from regstack.auth.keys import KeyRing
-    from regstack.backends.protocols import LoginAttemptRepoProtocol
+    from regstack.backends.protocols import LoginAttemptRepoProtocol, UserRepoProtocol
     from regstack.models.attempt import AttemptDecision
+    from regstack.models.user import User
 
 KNOWN_FOR = timedelta(days=30)
 """How long a place counts as the owner's after a sign-in from it, at the least; twice that at the most."""
@@ -35,16 +36,22 @@ class Throttle:
     from which its owner has signed in lately has a counter of its own, which begins once the
     common one is used up (after OWASP's device cookies: "Slow Down Online Guessing Attacks").
     Anybody else shares the common one: an attacker gets `limit` guesses a window, from however
-    many addresses, and as many again only from a place that the owner shares.
+    many addresses, and as many again only from a place that the owner shares. Places end with the
+    password that was used from them and with the phone: whoever was in the account once is a
+    stranger after either has changed.
 
     Args:
         attempts: the counters.
+        users: whose places they are.
         keys: key of the hashes, so that storage knows no address.
         clock: the time.
     """
 
-    def __init__(self, attempts: LoginAttemptRepoProtocol, keys: KeyRing, clock: Clock) -> None:
+    def __init__(
+        self, attempts: LoginAttemptRepoProtocol, users: UserRepoProtocol, keys: KeyRing, clock: Clock
+    ) -> None:
         self._attempts = attempts
+        self._users = users
         self._keys = keys
         self._clock = clock
 
@@ -68,18 +75,35 @@ class Throttle:
         place = await self._known_place(account)
         return decision if place is None else await self.claim(f"{purpose}:{account}:{place}", rule)
 
-    async def forget(self, purpose: str, account: str) -> None:
-        """Set the account's common counter back."""
+    async def forget(self, purpose: str, account: str, rule: Rule) -> None:
+        """Set the counters of the caller's places back, and the common one unless it is used up.
+
+        One that is used up is so by an attack, mostly: that the owner signs in from a known place
+        gives the attacker no new guesses.
+        """
+        common = f"{purpose}:{account}"
+        await asyncio.gather(
+            self._forget_unless_used_up(self._key(common), rule),
+            *(self._attempts.clear(self._key(f"{common}:{place}")) for place in _places()),
+        )
+
+    async def lift(self, purpose: str, account: str) -> None:
+        """Set the common counter back, used up or not."""
         await self._attempts.clear(self._key(f"{purpose}:{account}"))
 
-    async def remember_place(self, account: str) -> None:
+    async def remember_place(self, user: User) -> None:
         """Count the caller's browser and network as the owner's from now on."""
         caller = current_caller()
         if caller is None:
             return
         if caller.device is None:
             caller.device = caller.remember_device = secrets.token_urlsafe(16)
-        await asyncio.gather(*(self._remember(self._key(f"place:{account}:{place}")) for place in _places()))
+        owner = _owner(user)
+        await asyncio.gather(*(self._remember(self._key(f"place:{owner}:{place}")) for place in _places()))
+
+    async def _forget_unless_used_up(self, key: str, rule: Rule) -> None:
+        if await self._attempts.count_recent(key, rule.window, self._clock.now()) <= rule.limit:
+            await self._attempts.clear(key)
 
     async def _remember(self, key: str) -> None:
         """Open a mark of twice `KNOWN_FOR`, unless there is one that still has half of it to go."""
@@ -90,10 +114,14 @@ class Throttle:
 
     async def _known_place(self, account: str) -> str | None:
         places = _places()
+        user = await self._users.get_by_email(account) if places else None
+        if user is None:
+            return None
+        owner = _owner(user)
         counts = await asyncio.gather(
             *(
                 self._attempts.count_recent(
-                    self._key(f"place:{account}:{place}"), 2 * KNOWN_FOR, self._clock.now()
+                    self._key(f"place:{owner}:{place}"), 2 * KNOWN_FOR, self._clock.now()
                 )
                 for place in places
             )
@@ -102,6 +130,11 @@ class Throttle:
 
     def _key(self, counter: str) -> str:
         return self._keys.fingerprint("attempts", counter)
+
+
+def _owner(user: User) -> str:
+    """The account as it was signed in to: what ends sessions, or changes the phone, makes another."""
+    return f"{user.id}:{user.token_version}:{user.phone_number}"
 
 
 def _places() -> list[str]:

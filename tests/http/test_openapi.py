@@ -31,7 +31,8 @@ def operations(document: Said) -> Iterator[tuple[str, Operation]]:
 
 
 def resolved(document: Said, schema: Said) -> Said:
-    """The schema itself, where a reference stands for it."""
+    """The schema itself, where a reference stands for it; of a body that may be left out, what it is."""
+    schema = schema.get("anyOf", [schema])[0]
     while "$ref" in schema:
         schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     return schema

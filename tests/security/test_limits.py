@@ -15,6 +15,7 @@ import pytest
 
 from regstack import RegStack
 from regstack.errors import ConfigurationError
+from tests.everything import everything_on
 
 pytestmark = pytest.mark.anyio
 
@@ -167,6 +168,14 @@ LIMITED_BODIES: list[tuple[str, str, str, dict[str, str]]] = [
      {"current_password": "wrong wrong", "new_email": "new@example.com"}),
     ("confirm_email_change", "POST", "/confirm-email-change", {"token": "unknown"}),
     ("delete_account", "DELETE", "/account", {"current_password": "wrong wrong"}),
+    ("phone_start", "POST", "/phone/start",
+     {"phone_number": "+41446681800", "current_password": "wrong wrong"}),
+    ("phone_confirm", "POST", "/phone/confirm", {"pending_token": "unknown", "code": "123456"}),
+    ("phone_disable", "DELETE", "/phone", {"current_password": "wrong wrong"}),
+    ("login_mfa_confirm", "POST", "/login/mfa-confirm", {"mfa_pending_token": "unknown", "code": "123456"}),
+    ("oauth_exchange", "POST", "/oauth/exchange", {"id": "unknown"}),
+    ("oauth_start", "GET", "/oauth/acme/start", {}),
+    ("oauth_callback", "GET", "/oauth/acme/callback?state=unknown", {}),
 ]  # fmt: skip
 """Setting, method, path and a body that gets as far as the service."""
 
@@ -178,11 +187,13 @@ LIMITED_BODIES: list[tuple[str, str, str, dict[str, str]]] = [
 async def test_every_limit_of_the_settings_is_kept(
     make_world: Any, name: str, method: str, path: str, body: dict[str, str]
 ) -> None:
-    world = await make_world(**{f"{name}_rate_limit": "2/minute"}, login_lockout_threshold=50)
+    world = await make_world(
+        **everything_on() | {f"{name}_rate_limit": "2/minute", "login_lockout_threshold": 50}
+    )
     await world.account("owner@example.com")
     elsewhere = world.at("203.0.113.8")
     token = None if name == "login" else await elsewhere.log_in("owner@example.com")
-    seen = [(await elsewhere.call(method, path, body, token)).status_code for _ in range(3)]
+    seen = [(await elsewhere.call(method, path, body or None, token)).status_code for _ in range(3)]
     assert 429 not in seen[:2]
     assert seen[2] == 429
 
@@ -283,3 +294,70 @@ def test_limits_behind_an_uncounted_proxy_stop_the_start() -> None:
 
     with pytest.raises(ConfigurationError, match="trusted_proxy_count"):
         RegStack(RegStackConfig(**limited(verify_rate_limit="5/minute", behind_proxy=True)))
+
+
+async def sign_in_often(world: Any, times: int) -> list[Any]:
+    """Browsers that were all signed in once."""
+    browsers = [world.at(f"203.0.113.{number}") for number in range(times)]
+    for browser in browsers:
+        await browser.log_in()
+    return browsers
+
+
+async def test_whoever_was_in_the_account_is_a_stranger_after_a_reset(world: Any) -> None:
+    await world.account()
+    thieves = await sign_in_often(world, 20)
+    await world.post("/forgot-password", {"email": ALICE["email"]})
+    body = {"token": await world.mailed_token(ALICE["email"]), "new_password": "another long password"}
+    home = world.at(HOME)
+    assert (await home.post("/reset-password", body)).status_code == 200
+    guesses = [thief.post("/login", WRONG) for thief in thieves for _ in range(3)]
+    assert (await statuses(guesses))[401] == 5
+    await home.log_in(password="another long password")
+
+
+async def test_a_change_of_the_password_keeps_the_place_that_it_was_made_from(world: Any) -> None:
+    await world.account()
+    (thief,) = await sign_in_often(world, 1)
+    home = world.at(HOME)
+    token = await home.log_in()
+    body = {"current_password": ALICE["password"], "new_password": "another long password"}
+    assert (await home.post("/change-password", body, token)).status_code == 200
+    assert (await statuses([thief.post("/login", WRONG) for _ in range(20)]))[401] == 5
+    await home.log_in(password="another long password")
+
+
+async def test_the_owner_signs_in_from_a_known_place_as_often_as_wanted(world: Any) -> None:
+    await world.account()
+    home = world.at(HOME)
+    await home.log_in()
+    await statuses([world.at(ATTACKER).post("/login", WRONG) for _ in range(20)])
+    for _ in range(8):
+        await home.log_in()
+
+
+async def test_the_owner_s_sign_ins_give_an_attacker_no_new_guesses(world: Any) -> None:
+    await world.account()
+    home, attacker = world.at(HOME), world.at(ATTACKER)
+    await home.log_in()
+    compared: Counter[int] = Counter()
+    for _ in range(5):
+        compared += await statuses([attacker.post("/login", WRONG) for _ in range(8)])
+        await home.log_in()
+    assert compared[401] == 5
+
+
+async def test_what_a_network_is_refused_uses_up_nothing_of_an_account(make_world: Any) -> None:
+    world = await make_world(forgot_password_rate_limit="3/minute")
+    attacker = world.at(ATTACKER)
+    await statuses([attacker.post("/forgot-password", {"email": f"{n}@example.com"}) for n in range(3)])
+    await statuses([attacker.post("/forgot-password", {"email": ALICE["email"]}) for _ in range(20)])
+    assert (await world.at(HOME).post("/forgot-password", {"email": ALICE["email"]})).status_code == 202
+
+
+async def test_behind_an_uncounted_proxy_nobody_is_known_by_its_address(make_world: Any) -> None:
+    world = await make_world(behind_proxy=True)
+    await world.account()
+    await world.at(HOME).log_in()
+    stranger = world.at(HOME)
+    assert (await statuses([stranger.post("/login", WRONG) for _ in range(20)]))[401] == 5

@@ -196,6 +196,17 @@ async def test_texts_are_limited_for_the_account_at_sign_in_and_set_up_together(
     assert int(answer.headers["retry-after"]) > 0
 
 
+async def test_many_accounts_do_not_ring_one_phone(make_world: Any) -> None:
+    world = await make_world(enable_sms_2fa=True)
+    seen = []
+    for number in range(8):
+        email = f"mallory{number}@example.com"
+        await world.account(email)
+        body = {"phone_number": PHONE, "current_password": ALICE["password"]}
+        seen.append((await world.post("/phone/start", body, await world.log_in(email))).status_code)
+    assert seen == [202] * 5 + [429] * 3
+
+
 async def test_sign_ins_that_succeed_do_not_make_texts_free(world: Any) -> None:
     for _ in range(10):
         await sign_in(world)

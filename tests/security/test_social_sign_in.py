@@ -334,8 +334,13 @@ async def test_the_same_subject_of_another_issuer_is_somebody_else(world: Any) -
 async def test_an_address_that_has_an_account_is_not_opened_unless_that_is_set(world: Any) -> None:
     await world.account()
     browser = Browser(world)
-    for address in (ALICE, "ALICE@Example.COM", "ａｌｉｃｅ@example.com"):
-        assert query_of(await browser.visit(person(email=address))) == {"error": "email_in_use"}
+    spellings = {
+        ALICE: "email_in_use",
+        "ALICE@Example.COM": "email_in_use",
+        "ａｌｉｃｅ@example.com": "email_unverified",  # another mailbox: that one is not vouched for
+    }
+    for address, word in spellings.items():
+        assert query_of(await browser.visit(person(email=address))) == {"error": word}
     assert await identities(world) == []
     assert await world.rs.users.count() == 1
 
@@ -373,6 +378,57 @@ async def test_with_the_setting_two_verified_sides_are_linked_and_the_owner_is_t
     # A second account of the same provider, with the same address, does not follow.
     location = await Browser(world).visit(person(subject="another"))
     assert query_of(location) == {"error": "already_linked"}
+
+
+@pytest.mark.parametrize("vouched", ["straße@example.com", "ſtrasse@example.com", "ｓtrasse@example.com"])
+async def test_a_look_alike_of_an_address_opens_no_account(make_world: Any, vouched: str) -> None:
+    world = await make_world(**auto_linking())
+    await world.account("strasse@example.com")
+    assert query_of(await Browser(world).visit(person(email=vouched))) in (
+        {"error": "email_in_use"},
+        {"error": "email_unverified"},
+    )
+    assert await identities(world, "strasse@example.com") == []
+
+
+async def test_an_address_in_another_case_is_the_same_mailbox(make_world: Any) -> None:
+    world = await make_world(**auto_linking())
+    await world.account()
+    await Browser(world).sign_in(person(email="Alice@Example.com"))
+    assert len(await identities(world)) == 1
+
+
+async def test_a_stolen_session_links_nothing(world: Any) -> None:
+    await world.account()
+    stolen = await world.log_in()
+    world.clock.advance(timedelta(minutes=11))
+    path = "/oauth/acme/link/start"
+    assert (await world.post(path, token=stolen)).status_code == 403
+    guesses = [world.post(path, {"current_password": f"guess {n}"}, stolen) for n in range(20)]
+    assert sorted(answer.status_code for answer in await asyncio.gather(*guesses)) == [400] * 5 + [429] * 15
+    assert await identities(world) == []
+
+
+async def test_the_password_or_a_fresh_sign_in_links(world: Any) -> None:
+    await world.account()
+    token = await world.log_in()
+    assert (await world.post("/oauth/acme/link/start", token=token)).status_code == 200
+    world.clock.advance(timedelta(minutes=11))
+    body = {"current_password": PASSWORD}
+    assert (await world.post("/oauth/acme/link/start", body, token)).status_code == 200
+
+
+async def test_a_link_is_not_finished_after_the_session_has_run_out(make_world: Any) -> None:
+    world = await make_world(enable_oauth=True, oauth_providers=providers(), jwt_ttl_seconds=60)
+    await world.account()
+    browser = Browser(world)
+    answer = await browser.client.post(
+        f"{browser.prefix}/acme/link/start", headers={"Authorization": f"Bearer {await world.log_in()}"}
+    )
+    params = browser.provider("acme").consent(answer.json()["authorization_url"], person())
+    world.clock.advance(timedelta(seconds=60))
+    assert query_of(await browser.come_back(params)) == EXPIRED
+    assert await identities(world) == []
 
 
 async def test_all_ways_of_a_squatter_into_an_account_end_when_the_owner_comes(make_world: Any) -> None:

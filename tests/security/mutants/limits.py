@@ -79,12 +79,48 @@ MUTANTS = [
             *(
                 rewrite(
                     f"regstack.services.throttle:Throttle.{name}",
-                    ("place:{account}:{place}", "place:{place}"),
+                    ("place:{owner}:{place}", "place:{place}"),
                 )
                 for name in ("remember_place", "_known_place")
             )
         ),
         (LIMITS + "a_place_known_for_one_account_is_a_stranger_to_all_others",),
+    ),
+    Mutant(
+        "3",
+        "a place ends with the password and the phone that were used from it",
+        replace("regstack.services.throttle:_owner", lambda user: user.id),
+        (
+            LIMITS + "whoever_was_in_the_account_is_a_stranger_after_a_reset",
+            LIMITS + "a_change_of_the_password_keeps_the_place_that_it_was_made_from",
+        ),
+    ),
+    Mutant(
+        "3",
+        "a sign-in of the owner gives an attacker no new guesses",
+        rewrite("regstack.services.throttle:Throttle._forget_unless_used_up", ("<= rule.limit", "<= 10**9")),
+        (LIMITS + "the_owner_s_sign_ins_give_an_attacker_no_new_guesses",),
+    ),
+    Mutant(
+        "10",
+        "a proxy that is not counted makes nobody known",
+        rewrite(
+            "regstack.routers.callers:Callers.__init__",
+            ("not config.behind_proxy or config.trusted_proxy_count > 0", "True"),
+        ),
+        (LIMITS + "behind_an_uncounted_proxy_nobody_is_known_by_its_address",),
+    ),
+    Mutant(
+        "10",
+        "what a network is refused uses up nothing of an account",
+        rewrite(
+            "regstack.services.limits:Limits.claim",
+            (
+                "            self._require(name, account, decisions)\n        if account",
+                "        if account",
+            ),
+        ),
+        (LIMITS + "what_a_network_is_refused_uses_up_nothing_of_an_account",),
     ),
     Mutant(
         "20",

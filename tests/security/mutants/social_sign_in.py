@@ -198,4 +198,16 @@ MUTANTS = [
         rewrite(FLOW + "_depart", ("redirect_to=local_path(redirect_to)", "redirect_to=redirect_to")),
         (SOCIAL + "no_sign_in_or_link_leads_to_another_site",),
     ),
+    Mutant(
+        "5",
+        "a stolen session links nothing",
+        rewrite(FLOW + "start_link", ("raise SignInTooOld", "pass")),
+        (SOCIAL + "a_stolen_session_links_nothing",),
+    ),
+    Mutant(
+        "14",
+        "the mailbox that is vouched for is the account's own",
+        replace("regstack.services.oauth_accounts:_is_same_mailbox", lambda *_: True),
+        (SOCIAL + "a_look_alike_of_an_address_opens_no_account",),
+    ),
 ]

@@ -11,8 +11,8 @@ from regstack.config.schema import EmailConfig, OAuthConfig, RegStackConfig, Sms
 
 LIMITED = (
     "login login_mfa_confirm register forgot_password reset_password verify resend_verification "
-    "change_password change_email confirm_email_change delete_account oauth_exchange phone_start "
-    "phone_confirm phone_disable"
+    "change_password change_email confirm_email_change delete_account oauth_exchange oauth_start "
+    "oauth_callback phone_start phone_confirm phone_disable"
 )
 
 STATED: dict[type[BaseModel], dict[str, Any]] = {
@@ -108,6 +108,7 @@ STATED: dict[type[BaseModel], dict[str, Any]] = {
         "enforce_mfa_on_oauth_signin": False,
         "state_ttl_seconds": 300,
         "completion_ttl_seconds": 30,
+        "link_session_max_age_seconds": 600,
         # Not in 0.9.
         "providers": {},
     },
