@@ -38,7 +38,7 @@ MUTANTS = [
     Mutant(
         "10",
         "an account is counted over all networks",
-        rewrite("regstack.services.limits:Limits.claim", ("if account is not None\n", "if False\n")),
+        rewrite("regstack.services.limits:Limits.claim", ("if account is not None:", "if False:")),
         (
             LIMITS + "one_account_is_counted_over_all_addresses",
             LIMITS + "an_address_that_is_spelt_otherwise_is_the_same_account",
@@ -116,8 +116,8 @@ MUTANTS = [
         rewrite(
             "regstack.services.limits:Limits.claim",
             (
-                "            self._require(name, account, decisions)\n        if account",
-                "        if account",
+                "        self._require(name, account, decisions)\n    if account",
+                "    if account",
             ),
         ),
         (LIMITS + "what_a_network_is_refused_uses_up_nothing_of_an_account",),
