@@ -15,6 +15,7 @@ from regstack.errors import ConfigurationError
 from regstack.services.accounts import Accounts
 from regstack.services.administration import Administration
 from regstack.services.admission import Admission
+from regstack.services.confirmation import Confirmation
 from regstack.services.email_change import EmailChange
 from regstack.services.limits import parse_limits
 from regstack.services.login import Login
@@ -99,15 +100,16 @@ def make_services(parts: Parts) -> Services:
     second_factor, phone = (
         _make_second_factor(parts, admission, again) if config.enable_sms_2fa else (None, None)
     )
+    confirmation = Confirmation(parts.hasher, parts.lockout, audit, config)
     return Services(
         registration=Registration(
             users=users,
             pending=parts.backend.pending,
             hasher=parts.hasher,
             policy=policy,
+            confirmation=confirmation,
             notices=parts.notices,
             background=parts.background,
-            lockout=parts.lockout,
             limits=limits,
             audit=audit,
             events=events,
@@ -136,12 +138,14 @@ def make_services(parts: Parts) -> Services:
         email_change=EmailChange(
             users=users,
             reauthentication=again,
+            confirmation=confirmation,
             notices=parts.notices,
             background=parts.background,
             limits=limits,
             audit=audit,
             events=events,
             clock=clock,
+            keys=parts.keys,
             config=config,
         ),
         accounts=Accounts(users, again, limits, audit, events),

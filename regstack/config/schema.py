@@ -188,8 +188,9 @@ class RegStackConfig(BaseSettings):
     )
     verification_requires_password: bool = Field(
         False,
-        description="`POST /verify` takes the password of the registration too, so that nobody confirms "
-        "what somebody else registered with their address. The pages always ask for it.",
+        description="`POST /verify` takes the password of the registration too, and "
+        "`POST /confirm-email-change` that of the account, so that nobody confirms what somebody else "
+        "did with their address. The pages always ask for it.",
     )
     allow_registration: bool = Field(True, description="Anyone may register.")
     quiet_registration: bool = Field(

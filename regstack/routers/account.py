@@ -10,10 +10,10 @@ from regstack.models.user import User  # noqa: TC001 - FastAPI reads the annotat
 from regstack.routers.schemas import (
     Accepted,
     ChangeEmailBody,
+    ConfirmEmailChangeBody,
     CurrentPasswordBody,
     Done,
     ProfileBody,
-    TokenBody,
     UserAnswer,
     problems,
 )
@@ -71,10 +71,12 @@ def account_router(
         operation_id="confirm_email_change",
         responses=problems(400, 409, 422, 429),
         summary="Confirm the new address",
-        description="Earlier access tokens and reset links die.",
+        description="Takes the token of the mailed link, once; earlier access tokens and reset links die. "
+        "With the password of the account, only its owner can confirm; it may be left out, unless "
+        "`verification_requires_password` is set.",
     )
-    async def confirm_email_change(body: TokenBody) -> UserAnswer:
-        return UserAnswer.of(await email_change.confirm(body.token))
+    async def confirm_email_change(body: ConfirmEmailChangeBody) -> UserAnswer:
+        return UserAnswer.of(await email_change.confirm(body.token, body.password))
 
     if deletion:
 

@@ -119,6 +119,12 @@ class VerifyBody(TokenBody):
     password: GivenPassword | None = None
 
 
+class ConfirmEmailChangeBody(TokenBody):
+    """A token from a mail, and the password of the account."""
+
+    password: GivenPassword | None = None
+
+
 class EmailBody(Body):
     """An address."""
 

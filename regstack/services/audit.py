@@ -24,9 +24,10 @@ ACTIONS: Final[dict[str, str]] = {
     "administrators_only": "somebody else called an administration route",
     "account_delete": "an owner deleted the account",
     "bootstrap_admin": "an administrator was made at start-up or from the command line",
-    "email_change": "an account moved to another address",
+    "email_change": "an account moved to another address; `reason` of a failure: `password`",
     "email_change_request": "a link was mailed for it",
-    "lockout": "a guess was refused unseen: too many before it; `purpose` names what was guessed",
+    "lockout": "a guess was refused unseen: too many before it; `purpose` names what was guessed; "
+    "of a `confirmation`, `account` stands for the link",
     "login": "a sign-in; `reason` of a failure: `credentials`, `disabled`, `unverified`, `second_factor`",
     "login_challenge": "the password was right, and a code was texted",
     "login_code": "a texted code was refused at sign-in; `reason`: `wrong`, `over` (expired, used, …)",
@@ -46,7 +47,7 @@ ACTIONS: Final[dict[str, str]] = {
     "rate_limit": "a call was refused: too many before it; `limit` names the setting",
     "reauthentication": "the current password was asked for and was wrong",
     "registration": "somebody registered; `reason` of a failure: `taken`",
-    "verification": "an address was confirmed with a mailed link",
+    "verification": "an address was confirmed with a mailed link; `reason` of a failure: `password`",
     "verification_request": "a new verification link was asked for, whether or not one was due",
 }
 """Every act that is recorded, and what it means."""

@@ -6,17 +6,20 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from regstack.auth.emails import parse_email
-from regstack.auth.one_time import hash_token, new_token
+from regstack.auth.one_time import hash_token
+from regstack.auth.sealed_tokens import SealedTokens
 from regstack.errors import InvalidOneTimeToken, InvalidToken
 
 if TYPE_CHECKING:
     from regstack.auth.clock import Clock
+    from regstack.auth.keys import KeyRing
     from regstack.backends.protocols import UserRepoProtocol
     from regstack.config.schema import RegStackConfig
     from regstack.models.email_address import EmailAddress
     from regstack.models.user import User
     from regstack.services.audit import Audit
     from regstack.services.background import BackgroundQueue
+    from regstack.services.confirmation import Confirmation
     from regstack.services.events import EventHooks
     from regstack.services.limits import Limits
     from regstack.services.notices import Notices
@@ -30,22 +33,26 @@ class EmailChange:
         self,
         users: UserRepoProtocol,
         reauthentication: Reauthentication,
+        confirmation: Confirmation,
         notices: Notices,
         background: BackgroundQueue,
         limits: Limits,
         audit: Audit,
         events: EventHooks,
         clock: Clock,
+        keys: KeyRing,
         config: RegStackConfig,
     ) -> None:
         self._users = users
         self._reauthentication = reauthentication
+        self._confirmation = confirmation
         self._notices = notices
         self._background = background
         self._limits = limits
         self._audit = audit
         self._events = events
         self._clock = clock
+        self._tokens = SealedTokens(keys, "email-change")
         self._ttl = timedelta(seconds=config.email_change_token_ttl_seconds)
 
     async def request(self, user: User, new_email: str, current_password: str) -> None:
@@ -63,7 +70,7 @@ class EmailChange:
         await self._limits.claim("change_email", user.email_key)
         address = parse_email(new_email)
         await self._reauthentication.check(user, current_password)
-        token = new_token()
+        token = self._tokens.new(user.id)
         stored = await self._users.put_email_change(
             user.id,
             hash_token(token),
@@ -76,15 +83,26 @@ class EmailChange:
         self._audit.record("email_change_request", user=user)
         self._background.put(lambda: self._send_mails(user, address, token), label="change-email")
 
-    async def confirm(self, token: str) -> User:
+    async def confirm(self, token: str, password: str | None = None) -> User:
         """Make the change that a mailed token stands for.
 
+        Whoever confirms should show that the account is theirs; see `Confirmation`.
+
+        Args:
+            token: from the mail.
+            password: of the account; may be left out unless `verification_requires_password`.
+
         Raises:
+            WrongPassword: it is another; the token stays good.
             InvalidOneTimeToken: the token is unknown, used, replaced, dropped or expired.
             UserAlreadyExistsError: another account has got the address meanwhile.
-            TooManyAttempts: `confirm_email_change_rate_limit` is reached.
+            TooManyAttempts: too many wrong passwords, or `confirm_email_change_rate_limit` is reached.
+            Overloaded: too many passwords are being checked already.
         """
         await self._limits.claim("confirm_email_change")
+        if self._confirmation.is_due(password):
+            await self._recognise(token, password)
+        # A password that changes in between ends the token, so the one that was checked still counts.
         user = await self._users.confirm_email_change(hash_token(token), self._clock.now())
         if user is None:
             self._audit.record("email_change", "failure")
@@ -92,6 +110,20 @@ class EmailChange:
         self._audit.record("email_change", user=user)
         self._events.fire("email_changed", user=user)
         return user
+
+    async def _recognise(self, token: str, password: str | None) -> None:
+        user_id = self._tokens.user_id(token)
+        user = await self._users.get_by_id(user_id) if user_id is not None else None
+        if user is None:
+            self._audit.record("email_change", "failure")
+            raise InvalidOneTimeToken
+        await self._confirmation.check(
+            token,
+            password,
+            user,
+            act="email_change",
+            sentence="this is not the password of the account that asked for the change",
+        )
 
     async def _send_mails(self, user: User, address: EmailAddress, token: str) -> None:
         owner = await self._users.get_by_email(address.key)

@@ -27,6 +27,9 @@ MFA = "mfa"
 SMS = "sms"
 """A text with a code: nothing is guessed, but somebody pays for it."""
 
+CONFIRMATION = "confirmation"
+"""An attempt to confirm an address with the password, for the link that was mailed."""
+
 
 class Lockout:
     """Limits guesses, and what they cost, for one account (OWASP ASVS 5.0, V6.3.1).
@@ -49,9 +52,11 @@ class Lockout:
         """Pay for one guess.
 
         Args:
-            purpose: what is tried: `LOGIN`, `PASSWORD`, `MFA`, `SMS`.
-            account: the email key that it is tried for, of an account or not.
-            signed_in: whoever tries has a session already, so that no place makes that the owner.
+            purpose: what is tried: `LOGIN`, `PASSWORD`, `MFA`, `SMS`, `CONFIRMATION`.
+            account: the email key that it is tried for, of an account or not; of a `CONFIRMATION` the
+                hash of the token.
+            signed_in: whoever tries has a session or a mailed token already, so that no place makes
+                that the owner.
 
         Raises:
             TooManyAttempts: the limit of the current window is reached.

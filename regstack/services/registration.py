@@ -14,12 +14,10 @@ from regstack.errors import (
     InvalidOneTimeToken,
     RegistrationClosed,
     UserAlreadyExistsError,
-    WrongPassword,
 )
 from regstack.models.ids import new_id
 from regstack.models.pending import PendingRegistration
 from regstack.models.user import LoginSubject, User
-from regstack.services.lockout import LOGIN
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,9 +30,9 @@ if TYPE_CHECKING:
     from regstack.models.email_address import EmailAddress
     from regstack.services.audit import Audit
     from regstack.services.background import BackgroundQueue
+    from regstack.services.confirmation import Confirmation
     from regstack.services.events import EventHooks
     from regstack.services.limits import Limits
-    from regstack.services.lockout import Lockout
     from regstack.services.notices import Notices
 
 
@@ -47,9 +45,9 @@ class Registration:
         pending: PendingRepoProtocol,
         hasher: PasswordHasher,
         policy: PasswordPolicy,
+        confirmation: Confirmation,
         notices: Notices,
         background: BackgroundQueue,
-        lockout: Lockout,
         limits: Limits,
         audit: Audit,
         events: EventHooks,
@@ -60,9 +58,9 @@ class Registration:
         self._pending = pending
         self._hasher = hasher
         self._policy = policy
+        self._confirmation = confirmation
         self._notices = notices
         self._background = background
-        self._lockout = lockout
         self._limits = limits
         self._audit = audit
         self._events = events
@@ -70,7 +68,6 @@ class Registration:
         self._app_name = config.app_name
         self._open = config.allow_registration
         self._require_verification = config.require_verification
-        self._password_to_confirm = config.verification_requires_password
         self._quiet = config.quiet_registration
         self._ttl = timedelta(seconds=config.verification_token_ttl_seconds)
 
@@ -125,9 +122,8 @@ class Registration:
     async def verify(self, token: str, password: str | None = None) -> User:
         """Confirm the address that a token was mailed to.
 
-        Anybody can register with an address of somebody else's and wait for its owner to open
-        the link (account pre-hijacking). So whoever confirms should show that the registration
-        is theirs: the owner does not know a password that somebody else chose.
+        Whoever confirms should show that the registration is theirs (account pre-hijacking); see
+        `Confirmation`.
 
         Args:
             token: from the mail.
@@ -141,8 +137,8 @@ class Registration:
             Overloaded: too many passwords are being checked already.
         """
         await self._limits.claim("verify")
-        if password is not None or self._password_to_confirm:
-            await self._recognise(token, password or "")
+        if self._confirmation.is_due(password):
+            await self._recognise(token, password)
         try:
             user = await self._users.create_from_pending(hash_token(token), self._clock.now())
         except UserAlreadyExistsError:
@@ -154,18 +150,17 @@ class Registration:
         self._announce_verified(user)
         return user
 
-    async def _recognise(self, token: str, password: str) -> None:
-        """Let through who knows the password of the registration, if it has one."""
+    async def _recognise(self, token: str, password: str | None) -> None:
         pending = await self._pending.find_by_token_hash(hash_token(token))
-        if pending is None or pending.hashed_password is None:
+        if pending is None:
             return
-        self._hasher.ensure_room()
-        await self._lockout.claim(LOGIN, pending.email_key)
-        check = await self._hasher.verify(password, pending.hashed_password)
-        if not check.matches:
-            self._audit.record("verification", "failure", account=pending.email_key)
-            raise WrongPassword("this is not the password that was chosen when registering")
-        await self._lockout.clear(LOGIN, pending.email_key)
+        await self._confirmation.check(
+            token,
+            password,
+            pending,
+            act="verification",
+            sentence="this is not the password that was chosen when registering",
+        )
 
     async def resend(self, email: str) -> None:
         """Mail a new verification link where one is due; the older one is dead then.

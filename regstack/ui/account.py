@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from fastapi import APIRouter
 
     from regstack.models.user import User
-    from regstack.routers.schemas import Body, ChangeEmailBody, ChangePasswordBody, TokenBody
+    from regstack.routers.schemas import Body, ChangeEmailBody, ChangePasswordBody
     from regstack.services.services import Services
     from regstack.services.sessions import Session
-    from regstack.ui.forms import DeleteForm, Form, ProfileForm
+    from regstack.ui.forms import ConfirmEmailChangeForm, DeleteForm, Form, ProfileForm
     from regstack.ui.site import Site
 
     B = TypeVar("B", bound=Body)
@@ -105,8 +105,8 @@ def account_pages(router: APIRouter, site: Site, services: Services, *, deletion
 
     @router.post("/confirm-email-change")
     async def confirm_email_change(request: Request) -> Response:
-        async def act(body: TokenBody) -> Response:
-            await services.email_change.confirm(body.token)
+        async def act(body: ConfirmEmailChangeForm) -> Response:
+            await services.email_change.confirm(body.token, body.password)
             return site.cookie.drop(site.go("login", done="email-changed"))
 
         return await site.submit(request, CONFIRM_EMAIL_CHANGE, await read_entries(request), act)

@@ -22,6 +22,7 @@ from regstack.routers.schemas import (
     ChangeEmailBody,
     ChangePasswordBody,
     Code,
+    ConfirmEmailChangeBody,
     CurrentPasswordBody,
     EmailBody,
     FullName,
@@ -32,7 +33,6 @@ from regstack.routers.schemas import (
     ProviderName,
     RegisterBody,
     ResetPasswordBody,
-    TokenBody,
     VerifyBody,
 )
 from regstack.ui.messages import explain_field
@@ -81,6 +81,12 @@ class RegisterForm(RegisterBody):
 
 class VerifyForm(VerifyBody):
     """A mailed token, and the password by which whoever registered is known."""
+
+    password: GivenPassword
+
+
+class ConfirmEmailChangeForm(ConfirmEmailChangeBody):
+    """A mailed token, and the password by which the account's owner is known."""
 
     password: GivenPassword
 
@@ -191,7 +197,7 @@ LOGIN = Form("login", "login", LoginForm)
 MFA_CONFIRM = Form("mfa-confirm", "mfa-confirm", MfaConfirmForm)
 FORGOT = Form("forgot", "forgot", EmailBody)
 RESET = Form("reset", "reset", ResetPasswordBody)
-CONFIRM_EMAIL_CHANGE = Form("confirm-email-change", "confirm-email-change", TokenBody)
+CONFIRM_EMAIL_CHANGE = Form("confirm-email-change", "confirm-email-change", ConfirmEmailChangeForm)
 NAME = Form("name", "me", ProfileForm)
 PASSWORD = Form("password", "me", ChangePasswordBody)
 EMAIL = Form("email", "me", ChangeEmailBody)

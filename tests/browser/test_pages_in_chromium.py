@@ -55,7 +55,7 @@ def test_a_person_does_the_whole_main_job(chromium: Any, start_server: Any, host
     assert "sent a link to the new address" in chromium.text('[role="status"]')
 
     chromium.open(server.link("alice@example.org"))
-    chromium.fill("/confirm-email-change")
+    chromium.fill("/confirm-email-change", password=NEW_PASSWORD)
     assert chromium.url == f"{account}/login?done=email-changed"
     assert session_cookies(chromium) == []
     chromium.fill("/login", email="alice@example.org", password=NEW_PASSWORD)

@@ -44,7 +44,10 @@ async def test_a_person_does_the_whole_main_job(browser: Any) -> None:
     assert page.path == "/account/me?done=email"
     page = await browser.open(await browser.link("alice@example.org"))
     assert page.heading == "Confirm your new address"
-    page = await browser.fill(page, "confirm-email-change")
+    page = await browser.fill(page, "confirm-email-change", password="a wrong one")
+    assert page.status == 400
+    assert "not the password of the account" in page.problem("confirm-email-change-password")
+    page = await browser.fill(page, "confirm-email-change", password=NEW_PASSWORD)
     assert page.path == "/account/login?done=email-changed"
     assert browser.cookie is None
 
@@ -96,8 +99,8 @@ async def test_opening_a_mailed_link_changes_nothing(browser: Any, page: str) ->
         assert page in str(opened.markup.forms)
         assert "set-cookie" not in opened.answer.headers
     assert users == [await browser.rs.users.get_by_email(f"{name}@example.com") for name in ("alice", "bob")]
-    entries = {"verify": {"password": PASSWORD}, "reset": {"new_password": NEW_PASSWORD}}
-    done = await browser.fill(opened, page, **entries.get(page, {}))
+    entries = {"new_password": NEW_PASSWORD} if page == "reset" else {"password": PASSWORD}
+    done = await browser.fill(opened, page, **entries)
     assert done.status == 200, "the link is still good"
 
 
@@ -178,7 +181,7 @@ async def test_an_address_that_was_taken_meanwhile_is_explained(browser: Any) ->
     await browser.fill(me, "me/email", new_email="bob@example.com", current_password=PASSWORD)
     link = await browser.link("bob@example.com")
     await browser.account("bob@example.com")
-    page = await browser.fill(await browser.open(link), "confirm-email-change")
+    page = await browser.fill(await browser.open(link), "confirm-email-change", password=PASSWORD)
     assert page.status == 409
     assert "already exists" in page.alert
     assert "Nothing was changed" in page.html

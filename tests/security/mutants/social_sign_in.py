@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.security.mutant import Mutant, replace, rewrite
 
 SOCIAL = "test_social_sign_in.py::test_"
+HIJACK = "test_pre_hijacking.py::test_"
 FLOW = "regstack.services.oauth_flow:OAuthFlow."
 ACCOUNTS = "regstack.services.oauth_accounts:OAuthAccounts."
 CHECK_CLAIMS = "regstack.oauth.id_token:IdTokenChecker._check_claims"
@@ -152,12 +153,57 @@ MUTANTS = [
         "who confirms a registration knows its password, if one is sent",
         rewrite(
             "regstack.services.registration:Registration.verify",
-            ("if password is not None or self._password_to_confirm:", "if False:"),
+            ("if self._confirmation.is_due(password):", "if False:"),
         ),
         (
-            "test_pre_hijacking.py::test_who_confirms_with_the_password_of_another_confirms_nothing",
-            "test_pre_hijacking.py::test_without_the_password_nothing_is_confirmed_where_it_is_required",
+            HIJACK + "who_confirms_with_the_password_of_another_confirms_nothing",
+            HIJACK + "without_the_password_nothing_is_confirmed_where_it_is_required",
         ),
+    ),
+    Mutant(
+        "5",
+        "who confirms a new address knows the password of the account, if one is sent",
+        rewrite(
+            "regstack.services.email_change:EmailChange.confirm",
+            ("if self._confirmation.is_due(password):", "if False:"),
+        ),
+        (
+            HIJACK + "nobody_moves_an_account_of_their_own_to_an_address_whose_owner_confirms",
+            HIJACK + "without_the_password_no_address_is_confirmed_where_it_is_required",
+        ),
+    ),
+    Mutant(
+        "5",
+        "a mailed token is no way to guess a password",
+        rewrite(
+            "regstack.services.confirmation:Confirmation.check",
+            ("await self._lockout.claim(CONFIRMATION, hash_token(token), signed_in=True)", "pass"),
+        ),
+        (
+            HIJACK + "a_mailed_token_is_no_way_to_guess_the_password",
+            HIJACK + "the_token_of_a_new_address_is_no_way_to_guess_the_password",
+        ),
+    ),
+    Mutant(
+        "5",
+        "strangers use up no guess of who confirms",
+        rewrite(
+            "regstack.services.confirmation:Confirmation.check",
+            ("claim(CONFIRMATION, hash_token(token), signed_in=True)", 'claim("login", giver.email_key)'),
+        ),
+        (
+            HIJACK + "wrong_passwords_of_strangers_stop_no_confirmation",
+            HIJACK + "wrong_passwords_of_strangers_stop_no_change_of_address",
+        ),
+    ),
+    Mutant(
+        "5",
+        "an id in a token that nobody mailed opens no guessing",
+        rewrite(
+            "regstack.auth.sealed_tokens:SealedTokens.user_id",
+            ("if genuine else None", ""),
+        ),
+        (HIJACK + "a_token_of_ones_own_making_is_no_way_to_guess_a_password",),
     ),
     Mutant(
         "9",
