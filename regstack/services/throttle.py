@@ -76,16 +76,18 @@ class Throttle:
         return decision if place is None else await self.claim(f"{purpose}:{account}:{place}", rule)
 
     async def forget(self, purpose: str, account: str, rule: Rule) -> None:
-        """Set the counters of the caller's places back, and the common one unless it is used up.
+        """Set the common counter back, or those of the caller's places where it is used up.
 
-        One that is used up is so by an attack, mostly: that the owner signs in from a known place
-        gives the attacker no new guesses.
+        It is so by an attack, mostly: that the owner signs in from a known place gives the attacker
+        no new guesses.
         """
         common = f"{purpose}:{account}"
-        await asyncio.gather(
-            self._forget_unless_used_up(self._key(common), rule),
-            *(self._attempts.clear(self._key(f"{common}:{place}")) for place in _places()),
-        )
+        if await self._attempts.count_recent(self._key(common), rule.window, self._clock.now()) <= rule.limit:
+            await self._attempts.clear(self._key(common))
+        else:
+            await asyncio.gather(
+                *(self._attempts.clear(self._key(f"{common}:{place}")) for place in _places())
+            )
 
     async def lift(self, purpose: str, account: str) -> None:
         """Set the common counter back, used up or not."""
@@ -101,10 +103,6 @@ class Throttle:
         owner = _owner(user)
         await asyncio.gather(*(self._remember(self._key(f"place:{owner}:{place}")) for place in _places()))
 
-    async def _forget_unless_used_up(self, key: str, rule: Rule) -> None:
-        if await self._attempts.count_recent(key, rule.window, self._clock.now()) <= rule.limit:
-            await self._attempts.clear(key)
-
     async def _remember(self, key: str) -> None:
         """Open a mark of twice `KNOWN_FOR`, unless there is one that still has half of it to go."""
         now = self._clock.now()
@@ -114,10 +112,11 @@ class Throttle:
 
     async def _known_place(self, account: str) -> str | None:
         places = _places()
-        user = await self._users.get_by_email(account) if places else None
-        if user is None:
+        if not places:
             return None
-        owner = _owner(user)
+        user = await self._users.get_by_email(account)
+        # An address without an account takes the same reads as one that has one.
+        owner = _owner(user) if user is not None else account
         counts = await asyncio.gather(
             *(
                 self._attempts.count_recent(

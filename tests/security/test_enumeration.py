@@ -113,6 +113,22 @@ async def test_every_address_gives_way_to_the_event_loop_equally_often(people: A
     assert len(counts) == 1
 
 
+async def test_an_address_that_is_locked_takes_the_same_work_whether_or_not_it_has_an_account(
+    people: Any,
+) -> None:
+    stranger, seen = people.at("203.0.113.9"), {}
+    for address in ADDRESSES:
+        body = {"email": address, "password": "not the password"}
+        for _ in range(5):
+            await stranger.post("/login", body)
+        work = Work(people)
+        answer = await stranger.post("/login", body)
+        seen[address] = (answer.status_code, answer.text, tuple(work.calls))
+    assert {status for status, _, _ in seen.values()} == {429}
+    assert len({calls.count("attempts.count_recent") for _, _, calls in seen.values()}) == 1
+    assert len({calls.count("users.get_by_email") for _, _, calls in seen.values()}) == 1
+
+
 async def test_a_request_that_is_signed_in_costs_one_read(people: Any) -> None:
     token = await people.log_in("known@example.com")
     work = Work(people)

@@ -98,7 +98,7 @@ MUTANTS = [
     Mutant(
         "3",
         "a sign-in of the owner gives an attacker no new guesses",
-        rewrite("regstack.services.throttle:Throttle._forget_unless_used_up", ("<= rule.limit", "<= 10**9")),
+        rewrite("regstack.services.throttle:Throttle.forget", ("<= rule.limit", "<= 10**9")),
         (LIMITS + "the_owner_s_sign_ins_give_an_attacker_no_new_guesses",),
     ),
     Mutant(
@@ -121,6 +121,21 @@ MUTANTS = [
             ),
         ),
         (LIMITS + "what_a_network_is_refused_uses_up_nothing_of_an_account",),
+    ),
+    Mutant(
+        "15",
+        "a locked address takes the same reads whether or not it has an account",
+        rewrite(
+            "regstack.services.throttle:Throttle._known_place",
+            (
+                "owner = _owner(user) if user is not None else account",
+                "owner = _owner(user) if user is not None else places.clear() or account",
+            ),
+        ),
+        (
+            "test_enumeration.py::test_an_address_that_is_locked_takes_the_same_work_"
+            "whether_or_not_it_has_an_account",
+        ),
     ),
     Mutant(
         "20",
