@@ -106,7 +106,7 @@ def test_it_registers_confirms_signs_in_changes_the_password_and_signs_out(
     assert answer.parsed.status == "pending_verification"
     assert answer.parsed.expires_at.tzinfo is not None
 
-    user = call("verify", models.TokenBody(token=mailed_token(served, ALICE))).parsed
+    user = call("verify", models.VerifyBody(token=mailed_token(served, ALICE))).parsed
     assert isinstance(user, models.UserAnswer)
     assert (user.email, user.is_verified, user.last_login) == (ALICE, True, None)
 
@@ -138,7 +138,7 @@ def test_it_has_models_for_what_goes_wrong(call: Callable[..., Any], models: Any
     assert malformed.status_code == 422
     assert [problem.loc for problem in malformed.parsed.detail] == [["body", "email"], ["body", "password"]]
 
-    used = call("verify", models.TokenBody(token="the-token-of-a-mail-that-never-was"))
+    used = call("verify", models.VerifyBody(token="the-token-of-a-mail-that-never-was"))
     assert (used.status_code, type(used.parsed)) == (400, models.Problem)
 
     nobody = models.LoginBody(email="locked@example.com", password=PASSWORD)

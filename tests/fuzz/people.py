@@ -163,8 +163,11 @@ class People:
     async def _password(self, person: Person, case: Case[Any]) -> str:
         return PASSWORD
 
+    def _new_number(self) -> str:
+        return f"+4144{6680000 + next(self._numbers)}"
+
     async def _phone_number(self, person: Person, case: Case[Any]) -> str:
-        return PHONE
+        return self._new_number()
 
     async def _pending_token(self, person: Person, case: Case[Any]) -> str:
         return (await self._half_finished(person, operation_id(case)))[0]
@@ -194,7 +197,7 @@ class People:
 
     async def _begin_phone(self, person: Person) -> str:
         user = await self._rs.users.get_by_id(person.user.id)
-        return (await self._rs.services.phone.start(user or person.user, PHONE, PASSWORD)).token
+        return (await self._rs.services.phone.start(user or person.user, self._new_number(), PASSWORD)).token
 
     async def _id(self, person: Person, case: Case[Any]) -> str:
         other = await self._person(superuser=False)

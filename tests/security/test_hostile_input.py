@@ -11,6 +11,9 @@ from tests.everything import mounted
 
 pytestmark = pytest.mark.anyio
 
+ON_MEMORY = pytest.mark.parametrize("database_url", ["memory"], indirect=True)
+"""For what storage has no part in; the rest runs on every backend."""
+
 SECRET = "my secret passphrase"
 GOOD: dict[str, dict[str, Any]] = {
     "/register": {"email": "new@example.com", "password": SECRET},
@@ -62,12 +65,14 @@ async def send(world: Any, path: str, body: Any) -> Any:
     return await world.client.post(url, content=body, headers=headers)
 
 
+@ON_MEMORY
 @pytest.mark.parametrize("path", GOOD)
 async def test_a_good_body_is_read_so_that_the_bad_ones_mean_something(world: Any, path: str) -> None:
     answer = await send(world, path, json.dumps(GOOD[path]).encode())
     assert answer.status_code in {200, 201, 202, 400, 401}
 
 
+@ON_MEMORY
 @pytest.mark.parametrize("path", GOOD)
 async def test_bad_bodies_are_refused_without_an_echo_and_without_a_trace(world: Any, path: str) -> None:
     described = mounted(world.rs).openapi()["paths"][world.rs.config.api_prefix + path]["post"]["responses"]
@@ -83,6 +88,7 @@ async def test_bad_bodies_are_refused_without_an_echo_and_without_a_trace(world:
     assert not world.outbox.outbox
 
 
+@ON_MEMORY
 async def test_a_body_without_a_length_is_bounded_too(world: Any) -> None:
     async def chunks() -> Any:
         for _ in range(100):
@@ -92,6 +98,7 @@ async def test_a_body_without_a_length_is_bounded_too(world: Any) -> None:
     assert answer.status_code == 413
 
 
+@ON_MEMORY
 async def test_common_passwords_are_refused_with_the_reason(world: Any) -> None:
     answer = await world.post("/register", {"email": "new@example.com", "password": "password123"})
     assert answer.status_code == 422
@@ -134,6 +141,7 @@ async def test_a_password_past_the_limit_is_never_hashed(
     assert not work
 
 
+@ON_MEMORY
 async def test_the_longest_password_works_and_is_not_cut(world: Any) -> None:
     longest = "0123456789abcdef" * 8
     await world.account("new@example.com", longest)

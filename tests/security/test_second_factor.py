@@ -13,6 +13,9 @@ from regstack.models.mfa_code import MfaOutcome
 
 pytestmark = pytest.mark.anyio
 
+ON_MEMORY = pytest.mark.parametrize("database_url", ["memory"], indirect=True)
+"""For what storage has no part in; the rest runs on every backend."""
+
 PHONE = "+41446681800"
 THIEF_PHONE = "+41446681801"
 ALICE = {"email": "alice@example.com", "password": "correct horse battery"}
@@ -100,6 +103,7 @@ async def test_of_fifty_guesses_at_once_no_more_than_five_are_compared(
     assert compared.guesses == 5
 
 
+@ON_MEMORY
 async def test_a_thief_who_guesses_elsewhere_does_not_lock_the_owner_out(world: Any, thief: Any) -> None:
     pending = await begin(thief)
     await at_once([finish(thief, pending, wrong) for wrong in ("1", "2", "3", "4", "5", "6")])
@@ -196,6 +200,7 @@ async def test_texts_are_limited_for_the_account_at_sign_in_and_set_up_together(
     assert int(answer.headers["retry-after"]) > 0
 
 
+@ON_MEMORY
 async def test_many_accounts_do_not_ring_one_phone(make_world: Any) -> None:
     world = await make_world(enable_sms_2fa=True)
     seen = []
@@ -207,6 +212,7 @@ async def test_many_accounts_do_not_ring_one_phone(make_world: Any) -> None:
     assert seen == [202] * 5 + [429] * 3
 
 
+@ON_MEMORY
 async def test_sign_ins_that_succeed_do_not_make_texts_free(world: Any) -> None:
     for _ in range(10):
         await sign_in(world)
@@ -215,6 +221,7 @@ async def test_sign_ins_that_succeed_do_not_make_texts_free(world: Any) -> None:
     assert len(world.texts.outbox) == 11
 
 
+@ON_MEMORY
 async def test_the_password_lockout_is_not_cleared_by_the_password_alone(thief: Any) -> None:
     wrong = ALICE | {"password": "not my password"}
     for _ in range(2):
@@ -224,6 +231,7 @@ async def test_the_password_lockout_is_not_cleared_by_the_password_alone(thief: 
     assert (await thief.post("/login", wrong)).status_code == 429
 
 
+@ON_MEMORY
 async def test_a_half_finished_sign_in_is_no_session(world: Any) -> None:
     pending = await begin(world)
     for method, path in (("GET", "/me"), ("POST", "/logout"), ("GET", "/admin/stats")):
@@ -233,6 +241,7 @@ async def test_a_half_finished_sign_in_is_no_session(world: Any) -> None:
     assert (await world.call("DELETE", "/phone", CURRENT, pending)).status_code == 401
 
 
+@ON_MEMORY
 async def test_a_session_or_a_phone_set_up_is_no_half_finished_sign_in(world: Any) -> None:
     token = await sign_in(world)
     setup = await start_phone(world, token)
@@ -243,6 +252,7 @@ async def test_a_session_or_a_phone_set_up_is_no_half_finished_sign_in(world: An
     assert (await world.get("/me", setup)).status_code == 401
 
 
+@ON_MEMORY
 async def test_a_code_for_the_phone_set_up_signs_nobody_in(world: Any) -> None:
     token = await sign_in(world)
     pending = await begin(world)
@@ -252,6 +262,7 @@ async def test_a_code_for_the_phone_set_up_signs_nobody_in(world: Any) -> None:
     assert (await finish(world, setup, code)).status_code == 400
 
 
+@ON_MEMORY
 async def test_a_code_for_a_sign_in_confirms_no_phone(world: Any) -> None:
     token = await sign_in(world)
     setup = await start_phone(world, token, THIEF_PHONE)
@@ -263,6 +274,7 @@ async def test_a_code_for_a_sign_in_confirms_no_phone(world: Any) -> None:
     assert (await world.get("/me", token)).json()["phone_number"] == PHONE
 
 
+@ON_MEMORY
 async def test_a_code_finishes_only_the_sign_in_that_it_was_sent_for(world: Any) -> None:
     thief = await begin(world)
     older = await world.texted_code(PHONE)
@@ -282,6 +294,7 @@ async def test_a_used_code_is_dead(world: Any) -> None:
     assert (await finish(world, again, code)).status_code == 400
 
 
+@ON_MEMORY
 async def test_a_phone_set_up_belongs_to_one_account_and_one_code(world: Any) -> None:
     token = await sign_in(world)
     await world.account(BOB["email"])
@@ -366,6 +379,7 @@ async def test_a_phone_set_up_dies_with_whatever_ends_sessions(world: Any, chang
     assert user.phone_number == PHONE
 
 
+@ON_MEMORY
 async def test_a_phone_set_up_is_not_finished_by_a_session_that_came_after_the_change(world: Any) -> None:
     token = await sign_in(world)
     setup = await start_phone(world, token, THIEF_PHONE)
@@ -421,6 +435,7 @@ async def test_a_change_of_the_phone_authorised_by_the_old_password_loses_agains
     assert (user.phone_number, user.is_mfa_enabled) == (PHONE, True)
 
 
+@ON_MEMORY
 async def test_logging_out_elsewhere_does_not_help_a_thief_with_a_half_finished_sign_in(world: Any) -> None:
     token = await sign_in(world)
     pending = await begin(world)
@@ -429,6 +444,7 @@ async def test_logging_out_elsewhere_does_not_help_a_thief_with_a_half_finished_
     assert (await finish(world, pending, "000000")).status_code == 400
 
 
+@ON_MEMORY
 async def test_that_an_account_has_a_second_factor_is_told_after_the_right_password_alone(
     world: Any,
 ) -> None:
@@ -442,6 +458,7 @@ async def test_that_an_account_has_a_second_factor_is_told_after_the_right_passw
     assert len(world.texts.outbox) == 1  # of the set-up
 
 
+@ON_MEMORY
 async def test_the_answer_does_not_wait_for_the_text(world: Any) -> None:
     class Slow:
         def __init__(self) -> None:
@@ -477,6 +494,7 @@ async def test_storage_and_logs_hold_neither_code_nor_token_nor_number(
         assert secret not in written
 
 
+@ON_MEMORY
 async def test_a_transport_that_fails_is_logged_without_number_and_code(
     world: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

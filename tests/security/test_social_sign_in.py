@@ -17,6 +17,9 @@ from tests.social import Browser, person, providers, query_of
 
 pytestmark = pytest.mark.anyio
 
+ON_MEMORY = pytest.mark.parametrize("database_url", ["memory"], indirect=True)
+"""For what storage has no part in; the rest runs on every backend."""
+
 ALICE = "alice@example.com"
 PASSWORD = "correct horse battery"
 NEW = "another long password"
@@ -45,6 +48,7 @@ async def identities(world: Any, email: str = ALICE) -> list[str]:
 # The browser
 
 
+@ON_MEMORY
 async def test_an_answer_is_taken_from_the_browser_that_began_and_from_no_other(world: Any) -> None:
     """Login CSRF: the attacker's own answer, laid into somebody else's browser."""
     attacker, victim = Browser(world), Browser(world)
@@ -57,6 +61,7 @@ async def test_an_answer_is_taken_from_the_browser_that_began_and_from_no_other(
     assert "id" in query_of(await attacker.come_back(params))
 
 
+@ON_MEMORY
 async def test_an_exchange_id_is_taken_from_the_browser_that_began_and_from_no_other(world: Any) -> None:
     attacker, victim = Browser(world), Browser(world)
     for begin in (False, True):
@@ -68,6 +73,7 @@ async def test_an_exchange_id_is_taken_from_the_browser_that_began_and_from_no_o
         assert (await attacker.exchange(location)).status_code == 404
 
 
+@ON_MEMORY
 async def test_a_cookie_of_somebody_else_s_making_is_not_taken_over(world: Any) -> None:
     browser = Browser(world)
     await browser.start()
@@ -82,6 +88,7 @@ async def test_a_cookie_of_somebody_else_s_making_is_not_taken_over(world: Any) 
         assert kept != planted
 
 
+@ON_MEMORY
 @pytest.mark.parametrize(
     ("base_url", "prefix", "secure"),
     [("http://app.example", "", False), ("https://app.example", "__Host-", True)],
@@ -113,6 +120,7 @@ async def test_a_state_is_good_for_one_answer_whatever_that_was(world: Any) -> N
     assert acme.identified == 1
 
 
+@ON_MEMORY
 async def test_a_code_fits_the_state_it_was_made_for_and_no_other(world: Any) -> None:
     browser, attacker = Browser(world), Browser(world)
     stolen = attacker.provider("acme").consent(await attacker.start(), person("mallory"))["code"]
@@ -120,6 +128,7 @@ async def test_a_code_fits_the_state_it_was_made_for_and_no_other(world: Any) ->
     assert query_of(await browser.come_back({"state": state, "code": stolen})) == {"error": "sign_in_failed"}
 
 
+@ON_MEMORY
 async def test_an_answer_of_one_provider_is_not_taken_at_the_callback_of_another(world: Any) -> None:
     browser = Browser(world)
     acme, other = browser.provider("acme"), browser.provider("other")
@@ -139,6 +148,7 @@ async def test_an_exchange_id_is_good_once_and_for_seconds(world: Any) -> None:
     assert (await browser.exchange(location)).status_code == 404
 
 
+@ON_MEMORY
 async def test_an_answer_that_comes_late_is_refused(world: Any) -> None:
     browser = Browser(world)
     params = browser.provider("acme").consent(await browser.start(), person())
@@ -146,6 +156,7 @@ async def test_an_answer_that_comes_late_is_refused(world: Any) -> None:
     assert query_of(await browser.come_back(params)) == EXPIRED
 
 
+@ON_MEMORY
 @pytest.mark.parametrize(
     "answer",
     [
@@ -174,6 +185,7 @@ async def test_a_malformed_answer_is_an_unknown_one(world: Any, answer: list[tup
     assert query_of(await browser.come_back(filled)) == EXPIRED
 
 
+@ON_MEMORY
 @pytest.mark.parametrize(
     "body", [{"id": ""}, {"id": "x" * 257}, {"id": "a\0b"}, {"id": 1}, {"id": "x", "a": 1}]
 )
@@ -181,6 +193,7 @@ async def test_a_malformed_exchange_is_refused(world: Any, body: dict[str, Any])
     assert (await world.post("/oauth/exchange", body)).status_code == 422
 
 
+@ON_MEMORY
 async def test_neither_half_of_an_exchange_id_fits_another_one(world: Any) -> None:
     browser = Browser(world)
     mine = query_of(await browser.visit(person("mallory")))["id"]
@@ -208,6 +221,7 @@ async def test_storage_holds_no_secret_of_a_run(world: Any) -> None:
     )
 
 
+@ON_MEMORY
 async def test_a_run_outlives_a_change_of_the_key_and_not_its_end(world: Any) -> None:
     browser, flow = Browser(world), world.rs.oauth.flow
     acme = browser.provider("acme")
@@ -223,6 +237,7 @@ async def test_a_run_outlives_a_change_of_the_key_and_not_its_end(world: Any) ->
 # Linking
 
 
+@ON_MEMORY
 async def test_a_link_is_finished_by_the_browser_that_began_and_by_no_other(world: Any) -> None:
     """A link that an attacker began, finished by somebody else's consent, and the other way round."""
     await world.account()
@@ -287,6 +302,7 @@ async def test_an_identity_opens_one_account(world: Any) -> None:
     assert await identities(world) == []
 
 
+@ON_MEMORY
 async def test_a_sign_in_does_not_link_and_a_link_does_not_sign_in(world: Any) -> None:
     await world.account()
     browser = Browser(world)
@@ -296,6 +312,7 @@ async def test_a_sign_in_does_not_link_and_a_link_does_not_sign_in(world: Any) -
     assert query_of(location) == {"done": "connected"}
 
 
+@ON_MEMORY
 async def test_linking_needs_a_session(world: Any) -> None:
     await world.account()
     for token in (None, "x"):
@@ -306,6 +323,7 @@ async def test_linking_needs_a_session(world: Any) -> None:
 # Whose account is it?
 
 
+@ON_MEMORY
 async def test_a_person_whose_address_changed_at_the_provider_keeps_the_account(world: Any) -> None:
     browser = Browser(world)
     first = await browser.sign_in(person())
@@ -316,6 +334,7 @@ async def test_a_person_whose_address_changed_at_the_provider_keeps_the_account(
     assert users[1]["email"] == ALICE
 
 
+@ON_MEMORY
 async def test_whoever_gets_an_address_at_the_provider_does_not_get_the_account(world: Any) -> None:
     """A recycled address: the same email, another subject."""
     browser = Browser(world)
@@ -331,6 +350,7 @@ async def test_the_same_subject_of_another_issuer_is_somebody_else(world: Any) -
     assert await world.rs.users.count() == 2
 
 
+@ON_MEMORY
 async def test_an_address_that_has_an_account_is_not_opened_unless_that_is_set(world: Any) -> None:
     await world.account()
     browser = Browser(world)
@@ -345,6 +365,7 @@ async def test_an_address_that_has_an_account_is_not_opened_unless_that_is_set(w
     assert await world.rs.users.count() == 1
 
 
+@ON_MEMORY
 @pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize(
     "claims",
@@ -366,6 +387,7 @@ async def test_an_address_that_nobody_vouches_for_opens_nothing_and_tells_nothin
     assert await world.rs.users.count() == known
 
 
+@ON_MEMORY
 async def test_with_the_setting_two_verified_sides_are_linked_and_the_owner_is_told(make_world: Any) -> None:
     world = await make_world(**auto_linking())
     await world.account()
@@ -380,6 +402,7 @@ async def test_with_the_setting_two_verified_sides_are_linked_and_the_owner_is_t
     assert query_of(location) == {"error": "already_linked"}
 
 
+@ON_MEMORY
 @pytest.mark.parametrize("vouched", ["straße@example.com", "ſtrasse@example.com", "ｓtrasse@example.com"])
 async def test_a_look_alike_of_an_address_opens_no_account(make_world: Any, vouched: str) -> None:
     world = await make_world(**auto_linking())
@@ -391,6 +414,7 @@ async def test_a_look_alike_of_an_address_opens_no_account(make_world: Any, vouc
     assert await identities(world, "strasse@example.com") == []
 
 
+@ON_MEMORY
 async def test_an_address_in_another_case_is_the_same_mailbox(make_world: Any) -> None:
     world = await make_world(**auto_linking())
     await world.account()
@@ -398,6 +422,7 @@ async def test_an_address_in_another_case_is_the_same_mailbox(make_world: Any) -
     assert len(await identities(world)) == 1
 
 
+@ON_MEMORY
 async def test_a_stolen_session_links_nothing(world: Any) -> None:
     await world.account()
     stolen = await world.log_in()
@@ -409,6 +434,7 @@ async def test_a_stolen_session_links_nothing(world: Any) -> None:
     assert await identities(world) == []
 
 
+@ON_MEMORY
 async def test_the_password_or_a_fresh_sign_in_links(world: Any) -> None:
     await world.account()
     token = await world.log_in()
@@ -418,6 +444,7 @@ async def test_the_password_or_a_fresh_sign_in_links(world: Any) -> None:
     assert (await world.post("/oauth/acme/link/start", body, token)).status_code == 200
 
 
+@ON_MEMORY
 async def test_a_link_is_not_finished_after_the_session_has_run_out(make_world: Any) -> None:
     world = await make_world(enable_oauth=True, oauth_providers=providers(), jwt_ttl_seconds=60)
     await world.account()
@@ -575,6 +602,7 @@ async def test_a_token_dies_if_the_password_changes_while_it_is_minted(
     assert (await world.get("/me", answer.json()["access_token"])).status_code == 401
 
 
+@ON_MEMORY
 async def test_a_disabled_account_stays_closed(make_world: Any) -> None:
     world = await make_world(**auto_linking())
     browser = Browser(world)
@@ -624,6 +652,7 @@ async def test_a_new_account_whose_identity_is_taken_meanwhile_leaves_nothing_be
     assert await world.rs.users.count() == 1
 
 
+@ON_MEMORY
 @pytest.mark.parametrize("enforced", [True, False])
 async def test_the_second_factor_is_asked_for_where_that_is_set(make_world: Any, enforced: bool) -> None:
     world = await make_world(
@@ -654,6 +683,7 @@ async def test_the_second_factor_is_asked_for_where_that_is_set(make_world: Any,
 # Where it leads
 
 
+@ON_MEMORY
 @pytest.mark.parametrize(
     "target",
     [
@@ -687,6 +717,7 @@ async def test_no_sign_in_or_link_leads_to_another_site(world: Any, target: str)
     )
 
 
+@ON_MEMORY
 async def test_a_poisoned_host_leads_nowhere_else(world: Any) -> None:
     browser = Browser(world)
     browser.client.headers["Host"] = "evil.example"
@@ -695,6 +726,7 @@ async def test_a_poisoned_host_leads_nowhere_else(world: Any) -> None:
     assert query_of(url)["redirect_uri"] == "http://app.example/api/auth/oauth/acme/callback"
 
 
+@ON_MEMORY
 async def test_words_of_the_provider_reach_neither_page_nor_log_line(
     world: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
