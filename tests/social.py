@@ -155,3 +155,16 @@ class Browser:
         answer = await self.exchange(location)
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
+
+
+def auto_linking(**settings: Any) -> dict[str, Any]:
+    return {
+        "enable_oauth": True,
+        "oauth_providers": providers(),
+        "oauth": {"auto_link_verified_emails": True},
+    } | settings
+
+
+async def identities(world: Any, email: str = "alice@example.com") -> list[str]:
+    user = await world.rs.users.get_by_email(email)
+    return [identity.subject for identity in await world.rs.oauth_identities.list_for_user(user.id)]

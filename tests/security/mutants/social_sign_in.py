@@ -5,13 +5,14 @@ from __future__ import annotations
 from tests.security.mutant import Mutant, replace, rewrite
 
 SOCIAL = "test_social_sign_in.py::test_"
+ACCOUNT_TESTS = "test_social_accounts.py::test_"
 HIJACK = "test_pre_hijacking.py::test_"
 FLOW = "regstack.services.oauth_flow:OAuthFlow."
 ACCOUNTS = "regstack.services.oauth_accounts:OAuthAccounts."
 CHECK_CLAIMS = "regstack.oauth.id_token:IdTokenChecker._check_claims"
 WRONG_CLAIMS = "tests/unit/oauth/test_id_token.py::test_a_token_with_wrong_claims_is_refused"
-SQUATTER = SOCIAL + "all_ways_of_a_squatter_into_an_account_end_when_the_owner_comes"
-FINISHED = SOCIAL + "a_finished_answer_dies_with_what_it_stands_for"
+SQUATTER = ACCOUNT_TESTS + "all_ways_of_a_squatter_into_an_account_end_when_the_owner_comes"
+FINISHED = ACCOUNT_TESTS + "a_finished_answer_dies_with_what_it_stands_for"
 
 MUTANTS = [
     Mutant(
@@ -24,7 +25,7 @@ MUTANTS = [
         (
             SOCIAL + "an_answer_is_taken_from_the_browser_that_began_and_from_no_other",
             SOCIAL + "an_exchange_id_is_taken_from_the_browser_that_began_and_from_no_other",
-            SOCIAL + "a_link_is_finished_by_the_browser_that_began_and_by_no_other",
+            ACCOUNT_TESTS + "a_link_is_finished_by_the_browser_that_began_and_by_no_other",
         ),
     ),
     Mutant(
@@ -92,15 +93,15 @@ MUTANTS = [
             "regstack.testing.memory.oauth:MemoryOAuthIdentities.find_by_subject",
             ("(identity.issuer, identity.subject) == (issuer, subject)", "identity.subject == subject"),
         ),
-        (SOCIAL + "the_same_subject_of_another_issuer_is_somebody_else",),
+        (ACCOUNT_TESTS + "the_same_subject_of_another_issuer_is_somebody_else",),
     ),
     Mutant(
         "5",
         "an address that has an account is not opened by another way in",
         rewrite(ACCOUNTS + "_enter_first", ("if not self._auto_link:", "if False:")),
         (
-            SOCIAL + "an_address_that_has_an_account_is_not_opened_unless_that_is_set",
-            SOCIAL + "whoever_gets_an_address_at_the_provider_does_not_get_the_account",
+            ACCOUNT_TESTS + "an_address_that_has_an_account_is_not_opened_unless_that_is_set",
+            ACCOUNT_TESTS + "whoever_gets_an_address_at_the_provider_does_not_get_the_account",
         ),
     ),
     Mutant(
@@ -110,7 +111,7 @@ MUTANTS = [
             "regstack.services.oauth_accounts:_vouched_address",
             (" or external.email_verified is not True", ""),
         ),
-        (SOCIAL + "an_address_that_nobody_vouches_for_opens_nothing_and_tells_nothing",),
+        (ACCOUNT_TESTS + "an_address_that_nobody_vouches_for_opens_nothing_and_tells_nothing",),
     ),
     Mutant(
         "5",
@@ -140,13 +141,13 @@ MUTANTS = [
         "5",
         "a pending registration is gone when the owner comes",
         rewrite(ACCOUNTS + "_register", ("await self._pending.delete_by_email(address.key)", "pass")),
-        (SOCIAL + "a_pending_registration_dies_when_the_owner_comes",),
+        (ACCOUNT_TESTS + "a_pending_registration_dies_when_the_owner_comes",),
     ),
     Mutant(
         "5",
         "an account with an unconfirmed address links nothing",
         rewrite(FLOW + "start_link", ("if not session.user.is_verified:", "if False:")),
-        (SOCIAL + "a_squatter_cannot_link_an_identity_that_would_outlive_a_reset",),
+        (ACCOUNT_TESTS + "a_squatter_cannot_link_an_identity_that_would_outlive_a_reset",),
     ),
     Mutant(
         "5",
@@ -209,13 +210,13 @@ MUTANTS = [
         "9",
         "a link ends with the session that began it",
         rewrite(FLOW + "_conclude", (" or await self._blacklist.is_revoked(jti)", "")),
-        (SOCIAL + "a_link_is_not_finished_after_the_session_that_began_it",),
+        (ACCOUNT_TESTS + "a_link_is_not_finished_after_the_session_that_began_it",),
     ),
     Mutant(
         "9",
         "a link that a change overtakes is taken back",
         rewrite(ACCOUNTS + "_link", ("current.token_version != user.token_version", "False")),
-        (SOCIAL + "a_link_that_a_password_change_overtakes_is_taken_back",),
+        (ACCOUNT_TESTS + "a_link_that_a_password_change_overtakes_is_taken_back",),
     ),
     Mutant(
         "9",
@@ -248,12 +249,12 @@ MUTANTS = [
         "5",
         "a stolen session links nothing",
         rewrite(FLOW + "start_link", ("raise SignInTooOld", "pass")),
-        (SOCIAL + "a_stolen_session_links_nothing",),
+        (ACCOUNT_TESTS + "a_stolen_session_links_nothing",),
     ),
     Mutant(
         "14",
         "the mailbox that is vouched for is the account's own",
         replace("regstack.services.oauth_accounts:_is_same_mailbox", lambda *_: True),
-        (SOCIAL + "a_look_alike_of_an_address_opens_no_account",),
+        (ACCOUNT_TESTS + "a_look_alike_of_an_address_opens_no_account",),
     ),
 ]
