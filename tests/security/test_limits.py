@@ -19,6 +19,9 @@ from tests.everything import everything_on
 
 pytestmark = pytest.mark.anyio
 
+ON_MEMORY = pytest.mark.parametrize("database_url", ["memory"], indirect=True)
+"""For what storage has no part in; the rest runs on every backend."""
+
 ALICE = {"email": "alice@example.com", "password": "correct horse battery"}
 WRONG = ALICE | {"password": "not my password"}
 HOME, ATTACKER = "198.51.100.1", "203.0.113.66"
@@ -63,6 +66,7 @@ async def test_one_account_is_counted_over_all_addresses(make_world: Any) -> Non
     assert await statuses(calls) == {202: 3, 429: 7}
 
 
+@ON_MEMORY
 @pytest.mark.parametrize("spelling", ["alice@example.com", "ALICE@example.COM", "ａlice@example.com"])
 async def test_an_address_that_is_spelt_otherwise_is_the_same_account(make_world: Any, spelling: str) -> None:
     world = await make_world(resend_verification_rate_limit="1/minute")
@@ -71,6 +75,7 @@ async def test_an_address_that_is_spelt_otherwise_is_the_same_account(make_world
     assert (await elsewhere.post("/resend-verification", {"email": spelling})).status_code == 429
 
 
+@ON_MEMORY
 async def test_an_unknown_account_is_limited_like_a_known_one(make_world: Any) -> None:
     world = await make_world(login_rate_limit="2/minute", login_lockout_threshold=100)
     await world.account()
@@ -82,6 +87,7 @@ async def test_an_unknown_account_is_limited_like_a_known_one(make_world: Any) -
         assert [answer.status_code for answer in seen] == [401, 401, 429, 429]
 
 
+@ON_MEMORY
 async def test_a_written_x_forwarded_for_gives_no_new_count(make_world: Any) -> None:
     world = await make_world(forgot_password_rate_limit="3/minute")
 
@@ -94,6 +100,7 @@ async def test_a_written_x_forwarded_for_gives_no_new_count(make_world: Any) -> 
     assert await statuses([spoofing(number) for number in range(9)]) == {202: 3, 429: 6}
 
 
+@ON_MEMORY
 async def test_behind_proxies_the_entry_that_they_wrote_counts_and_none_before_it(make_world: Any) -> None:
     world = await make_world(forgot_password_rate_limit="3/minute", trusted_proxy_count=2)
 
@@ -106,6 +113,7 @@ async def test_behind_proxies_the_entry_that_they_wrote_counts_and_none_before_i
     assert (await call(20, HOME)).status_code == 202
 
 
+@ON_MEMORY
 async def test_all_addresses_of_one_ipv6_line_share_a_count(make_world: Any) -> None:
     world = await make_world(forgot_password_rate_limit="3/minute")
     line = [world.at(f"2001:db8:1:2::{number:x}") for number in range(9)]
@@ -115,12 +123,14 @@ async def test_all_addresses_of_one_ipv6_line_share_a_count(make_world: Any) -> 
     assert (await neighbour.post("/forgot-password", asking(99))).status_code == 202
 
 
+@ON_MEMORY
 async def test_an_ipv4_address_behind_ipv6_is_itself(make_world: Any) -> None:
     world = await make_world(forgot_password_rate_limit="1/minute")
     assert (await world.at("203.0.113.5").post("/forgot-password", asking(1))).status_code == 202
     assert (await world.at("::ffff:203.0.113.5").post("/forgot-password", asking(2))).status_code == 429
 
 
+@ON_MEMORY
 @pytest.mark.parametrize("spelling", ["/forgot-password/", "//forgot-password", "/./forgot-password",
                                       "/forgot%2Dpassword", "/FORGOT-PASSWORD"])  # fmt: skip
 async def test_no_spelling_of_the_path_passes_the_limit(make_world: Any, spelling: str) -> None:
@@ -130,6 +140,7 @@ async def test_no_spelling_of_the_path_passes_the_limit(make_world: Any, spellin
     assert answer.status_code in {404, 429}
 
 
+@ON_MEMORY
 async def test_the_answer_says_how_far_the_limit_is_used_up(make_world: Any) -> None:
     world = await make_world(forgot_password_rate_limit="2/minute;20/hour")
     answer = await world.post("/forgot-password", asking(1))
@@ -145,6 +156,7 @@ async def test_the_answer_says_how_far_the_limit_is_used_up(make_world: Any) -> 
     assert refused.headers["RateLimit"] == '"forgot_password-60s";r=0;t=40, "forgot_password-3600s";r=17'
 
 
+@ON_MEMORY
 async def test_what_others_do_to_an_account_shows_in_no_header(make_world: Any) -> None:
     world = await make_world(login_rate_limit="10/minute", login_lockout_threshold=50)
     await world.account()
@@ -226,6 +238,7 @@ async def test_the_owner_is_known_again_by_the_network_without_cookies(world: An
     assert (await world.at(HOME).post("/login", ALICE)).status_code == 200
 
 
+@ON_MEMORY
 async def test_a_known_place_has_a_limit_too(world: Any) -> None:
     await world.account()
     home = world.at(HOME)
@@ -241,6 +254,7 @@ async def test_a_place_known_for_one_account_is_a_stranger_to_all_others(world: 
     assert await statuses([mallory.post("/login", WRONG) for _ in range(20)]) == {401: 5, 429: 15}
 
 
+@ON_MEMORY
 async def test_a_place_is_not_known_by_a_wrong_password_or_a_made_up_cookie(world: Any) -> None:
     await world.account()
     attacker = world.at(ATTACKER)
@@ -269,6 +283,7 @@ async def test_a_place_is_forgotten_after_two_months(world: Any) -> None:
     assert (await home.post("/login", ALICE)).status_code == 429
 
 
+@ON_MEMORY
 async def test_the_device_cookie_is_out_of_reach_of_scripts(make_world: Any) -> None:
     world = await make_world(base_url="https://app.example")
     await world.account()
@@ -316,6 +331,7 @@ async def test_whoever_was_in_the_account_is_a_stranger_after_a_reset(world: Any
     await home.log_in(password="another long password")
 
 
+@ON_MEMORY
 async def test_a_change_of_the_password_keeps_the_place_that_it_was_made_from(world: Any) -> None:
     await world.account()
     (thief,) = await sign_in_often(world, 1)
@@ -327,6 +343,7 @@ async def test_a_change_of_the_password_keeps_the_place_that_it_was_made_from(wo
     await home.log_in(password="another long password")
 
 
+@ON_MEMORY
 async def test_the_owner_signs_in_from_a_known_place_as_often_as_wanted(world: Any) -> None:
     await world.account()
     home = world.at(HOME)
@@ -355,6 +372,7 @@ async def test_what_a_network_is_refused_uses_up_nothing_of_an_account(make_worl
     assert (await world.at(HOME).post("/forgot-password", {"email": ALICE["email"]})).status_code == 202
 
 
+@ON_MEMORY
 async def test_behind_an_uncounted_proxy_nobody_is_known_by_its_address(make_world: Any) -> None:
     world = await make_world(behind_proxy=True)
     await world.account()
