@@ -7,12 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.backends import ON_MEMORY
 from tests.everything import mounted
 
 pytestmark = pytest.mark.anyio
-
-ON_MEMORY = pytest.mark.parametrize("database_url", ["memory"], indirect=True)
-"""For what storage has no part in; the rest runs on every backend."""
 
 SECRET = "my secret passphrase"
 GOOD: dict[str, dict[str, Any]] = {

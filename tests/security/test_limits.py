@@ -15,12 +15,10 @@ import pytest
 
 from regstack import RegStack
 from regstack.errors import ConfigurationError
+from tests.backends import ON_MEMORY
 from tests.everything import everything_on
 
 pytestmark = pytest.mark.anyio
-
-ON_MEMORY = pytest.mark.parametrize("database_url", ["memory"], indirect=True)
-"""For what storage has no part in; the rest runs on every backend."""
 
 ALICE = {"email": "alice@example.com", "password": "correct horse battery"}
 WRONG = ALICE | {"password": "not my password"}

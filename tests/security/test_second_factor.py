@@ -10,11 +10,9 @@ from typing import Any
 import pytest
 
 from regstack.models.mfa_code import MfaOutcome
+from tests.backends import ON_MEMORY
 
 pytestmark = pytest.mark.anyio
-
-ON_MEMORY = pytest.mark.parametrize("database_url", ["memory"], indirect=True)
-"""For what storage has no part in; the rest runs on every backend."""
 
 PHONE = "+41446681800"
 THIEF_PHONE = "+41446681801"

@@ -10,12 +10,10 @@ import pytest
 
 from regstack.models.ids import new_id
 from regstack.models.oauth_identity import OAuthIdentity
+from tests.backends import ON_MEMORY
 from tests.social import Browser, auto_linking, identities, person, providers, query_of
 
 pytestmark = pytest.mark.anyio
-
-ON_MEMORY = pytest.mark.parametrize("database_url", ["memory"], indirect=True)
-"""For what storage has no part in; the rest runs on every backend."""
 
 ALICE = "alice@example.com"
 PASSWORD = "correct horse battery"

@@ -10,12 +10,10 @@ import pytest
 
 from regstack.auth.keys import KeyRing
 from regstack.auth.one_time import hash_token
+from tests.backends import ON_MEMORY
 from tests.social import Browser, person, providers, query_of
 
 pytestmark = pytest.mark.anyio
-
-ON_MEMORY = pytest.mark.parametrize("database_url", ["memory"], indirect=True)
-"""For what storage has no part in; the rest runs on every backend."""
 
 ALICE = "alice@example.com"
 PASSWORD = "correct horse battery"
