@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextvars import Context
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 K = TypeVar("K")
 V = TypeVar("V")
+
+logger = logging.getLogger(__name__)
 
 MOST = 64
 """Reads in one round trip."""
@@ -95,8 +98,11 @@ class Coalesced(Generic[K, V]):
         except (BackendUnavailable, BackendTimeout) as error:
             for _, waiting in asked:
                 _fail(waiting, error)
-        except Exception:  # noqa: BLE001 - each meets its own error, if it has one
+        except Exception as error:  # noqa: BLE001 - each meets its own error, if it has one
             await asyncio.gather(*(self._answer_alone(key, waiting) for key, waiting in asked))
+            if not any(waiting.cancelled() or waiting.exception() for _, waiting in asked):
+                kind = type(error).__name__
+                logger.warning("a read of %d keys failed with %s, none of them by itself", len(asked), kind)
         except BaseException:  # the event loop is being ended
             for _, waiting in asked:
                 waiting.cancel()

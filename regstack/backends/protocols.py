@@ -88,6 +88,9 @@ class UserRepoProtocol(Protocol):
     USR-05  Deleting takes everything keyed to the user with it; nothing is orphaned, also when
             it races with a login or a link.
     USR-06  Every change but `record_login` and `rehash_password` sets `updated_at`.
+    USR-14  Calls of `get_token_subject` may share a round trip (`regstack.backends.coalescing`), and
+            none feels another: each gets its own answer, whoever is cancelled meanwhile, from a read
+            that began after the call.
     """
 
     async def create(self, user: User) -> User:

@@ -10,13 +10,17 @@ import re
 import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from regstack.backends.coalescing import Coalesced
 from regstack.errors import UserAlreadyExistsError
 from regstack.models.user import TokenSubject, User
 from regstack.testing.memory.store import drop_where
 from regstack.testing.memory.users import MemoryUsers
 from tests.contract.mutants import Mutant
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Users(MemoryUsers):
@@ -252,6 +256,83 @@ class Forgetful(Users):
 class KnowsRevocationsForever(Mutant):
     clauses = ("COM-06",)
     repositories: ClassVar = {"users": Forgetful}
+
+
+class Shared(Users):
+    """Answers lookups together, the first one for the rest."""
+
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        self._under_way: asyncio.Future[list[TokenSubject | None]] | None = None
+        self._asked: list[tuple[str, str]] = []
+
+    async def get_token_subject(
+        self, user_id: str, *, jti: str, sid: str | None = None
+    ) -> TokenSubject | None:
+        self._asked.append((user_id, jti))
+        place = len(self._asked) - 1
+        if self._under_way is None:
+            self._under_way = asyncio.ensure_future(self._look_up())
+        return (await self._under_way)[place]
+
+    async def _look_up(self) -> list[TokenSubject | None]:
+        await asyncio.sleep(0)
+        asked, self._asked, self._under_way = self._asked, [], None
+        return [await super(Shared, self).get_token_subject(user, jti=jti) for user, jti in asked]
+
+
+class CancelsLookupsTogether(Mutant):
+    clauses = ("USR-14",)
+    repositories: ClassVar = {"users": Shared}
+
+
+class Sorted(Users):
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        self._lookups = Coalesced(self._one, self._several)
+
+    async def get_token_subject(
+        self, user_id: str, *, jti: str, sid: str | None = None
+    ) -> TokenSubject | None:
+        return await self._lookups((user_id, jti))
+
+    async def _one(self, asked: tuple[str, str]) -> TokenSubject | None:
+        return await super().get_token_subject(asked[0], jti=asked[1])
+
+    async def _several(self, asked: Sequence[tuple[str, str]]) -> list[TokenSubject | None]:
+        return [await self._one(each) for each in sorted(asked)]
+
+
+class MixesLookupsUp(Mutant):
+    clauses = ("USR-14",)
+    repositories: ClassVar = {"users": Sorted}
+
+
+class Joining(Users):
+    """Lets a lookup join one of the same token that is under way."""
+
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        self._under_way: dict[str, asyncio.Task[TokenSubject | None]] = {}
+
+    async def get_token_subject(
+        self, user_id: str, *, jti: str, sid: str | None = None
+    ) -> TokenSubject | None:
+        if jti not in self._under_way:
+            self._under_way[jti] = asyncio.ensure_future(self._look_up(user_id, jti))
+        return await asyncio.shield(self._under_way[jti])
+
+    async def _look_up(self, user_id: str, jti: str) -> TokenSubject | None:
+        subject = await super().get_token_subject(user_id, jti=jti)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        del self._under_way[jti]
+        return subject
+
+
+class JoinsLookupsUnderWay(Mutant):
+    clauses = ("USR-14",)
+    repositories: ClassVar = {"users": Joining}
 
 
 class Dropping(MemoryUsers):

@@ -115,6 +115,7 @@ async def test_no_statement_but_the_counts_reads_a_whole_table(backend: SqliteBa
     connection.close()
     assert scans == {
         "users._login_subject": "SCAN anchor",  # one row, made up
+        "users._token_subjects": "SCAN given VIRTUAL TABLE INDEX 1:",  # what was asked
         "users.page of (None, False)": "SCAN regstack_users USING INDEX sqlite_autoindex_regstack_users_1",
         "users.page of (None, True)": "SCAN found",  # what two ranges gave
         "users.page of ('after', True)": "SCAN found",

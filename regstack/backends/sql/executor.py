@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar, cast
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
+from regstack.backends.sql.asked import asked_of_arrays, asked_of_json
 from regstack.backends.sql.statement import Statement
 from regstack.errors import (
     BackendError,
@@ -31,9 +32,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from sqlalchemy import Table
+    from sqlalchemy import Column, Table
     from sqlalchemy.engine import Dialect
     from sqlalchemy.ext.asyncio import AsyncConnection
+    from sqlalchemy.sql import FromClause
 
     from regstack.backends.sql.statement import Clause
 
@@ -143,6 +145,15 @@ class Executor(Queries):
         """Start an INSERT that knows ON CONFLICT."""
         maker = postgresql.insert if self.dialect.name == "postgresql" else sqlite.insert
         return cast("ConflictInsert", maker(table))
+
+    def asked(self, **columns: Column[Any]) -> FromClause:
+        """Make a table of what several callers ask for, for a statement that answers them together.
+
+        It has a column under each name, of the same type as the column that is given, and `at`,
+        which counts the rows from 0. The statement takes a list under each name, all of one length.
+        """
+        make = asked_of_arrays if self.dialect.name == "postgresql" else asked_of_json
+        return make({name: column.type for name, column in columns.items()})
 
     def prepare(self, clause: Clause) -> Statement:
         """Make a statement of a clause; done once, when a repository is made."""

@@ -25,11 +25,12 @@ from regstack.backends.sql.executor import UniqueViolation
 from regstack.backends.sql.repository import columns_of, given_values, new_values
 from regstack.backends.sql.user_credentials import UserCredentials
 from regstack.backends.sql.user_paging import UserPaging
+from regstack.backends.sql.user_tokens import UserTokens
 from regstack.errors import LastSuperuserError, UserAlreadyExistsError
 from regstack.models.instant import instant
 from regstack.models.pending import PendingRegistration
 from regstack.models.text import search_key
-from regstack.models.user import LoginSubject, TokenSubject, User
+from regstack.models.user import LoginSubject, User
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 _SUPERUSERS = "superusers"
 
 
-class SqlUsers(UserCredentials, UserPaging):
+class SqlUsers(UserTokens, UserCredentials, UserPaging):
     """Implements `regstack.backends.protocols.UserRepoProtocol`."""
 
     def __init__(self, db: Executor, tables: Tables, clock: Clock) -> None:
@@ -81,16 +82,10 @@ class SqlUsers(UserCredentials, UserPaging):
         self._find_confirmed = self._db.prepare(select(*self._columns).where(*this_account))
 
     def _prepare_reads(self) -> None:
-        users, pending, blacklist = self._tables.users, self._tables.pending, self._tables.blacklist
+        users, pending = self._tables.users, self._tables.pending
         self._by_id = self._db.prepare(select(*self._columns).where(users.c.id == bindparam("user")))
         self._by_email = self._db.prepare(
             select(*self._columns).where(users.c.email_key == bindparam("address_key"))
-        )
-        revoked = exists().where(
-            blacklist.c.jti == bindparam("jti"), blacklist.c.expires_at > bindparam("at")
-        )
-        self._token_subject = self._db.prepare(
-            select(*self._columns, revoked).where(users.c.id == bindparam("user"))
         )
         anchor = select(literal_column("1").label("one")).subquery("anchor")
         self._login_subject = self._db.prepare(
@@ -213,16 +208,6 @@ class SqlUsers(UserCredentials, UserPaging):
             return LoginSubject(user=User(*row[: self._width]) if row else None, pending=None)
         rest = row[self._width :]
         return LoginSubject(user=None, pending=PendingRegistration(*rest) if rest[0] is not None else None)
-
-    async def get_token_subject(
-        self,
-        user_id: str,
-        *,
-        jti: str,
-        sid: str | None = None,  # noqa: ARG002 - reserved by the contract
-    ) -> TokenSubject | None:
-        row = await self._db.fetch_one(self._token_subject, user=user_id, jti=jti, at=self._clock.now())
-        return TokenSubject(user=User(*row[:-1]), revoked=bool(row[-1])) if row is not None else None
 
     async def record_login(self, user_id: str, when: datetime) -> bool:
         return await self._db.execute(self._record_login, user=user_id, when=when) > 0

@@ -1,7 +1,8 @@
-"""Accounts: making, finding and changing them (USR-01, 02, 06, 08, 09, 12)."""
+"""Accounts: making, finding and changing them (USR-01, 02, 06, 08, 09, 12, 14)."""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from regstack.errors import UserAlreadyExistsError
-from regstack.models.user import LoginSubject
+from regstack.models.user import LoginSubject, TokenSubject
 from regstack.testing.contest import Call, call
 
 if TYPE_CHECKING:
@@ -109,6 +110,52 @@ async def test_a_token_speaks_for_its_account_and_is_revoked_by_its_own_id_only(
         subject = await backend.users.get_token_subject(owner.id, jti=token, sid="ignored")
         expect(subject and subject.user, owner, did="read the account of a token")
         expect(subject and subject.revoked, revoked, did="asked whether that token is revoked")
+
+
+@clause("users.get_token_subject", "USR-14")
+async def test_tokens_that_are_looked_up_at_once_do_not_feel_each_other(
+    backend: Backend, clock: FrozenClock, make: Builder, expect: Expectation
+) -> None:
+    users = [await backend.users.create(make.user()) for _ in range(5)]
+    revoked = make.id()
+    await backend.blacklist.revoke(revoked, clock.now() + HOUR)
+    asked = [(user, jti) for user in users for jti in (make.id(), revoked)] + [(make.user(), make.id())] * 2
+    right = [TokenSubject(user, jti == revoked) if user in users else None for user, jti in asked]
+    for cancelled in range(len(asked)):
+        lookups = [
+            asyncio.create_task(backend.users.get_token_subject(user.id, jti=jti)) for user, jti in asked
+        ]
+        for _ in range(cancelled % 4):
+            await asyncio.sleep(0)
+        lookups[cancelled].cancel()
+        came = await asyncio.gather(*lookups, return_exceptions=True)
+        expect(
+            came[:cancelled] + came[cancelled + 1 :],
+            right[:cancelled] + right[cancelled + 1 :],
+            did=f"looked up {len(asked)} tokens at once and cancelled the one at {cancelled}",
+            cause="answers of lookups that share a round trip are mixed up, or share its cancellation",
+        )
+
+
+@clause("users.get_token_subject", "USR-14")
+async def test_a_lookup_does_not_take_the_answer_of_one_that_began_before_a_revocation(
+    backend: Backend, clock: FrozenClock, make: Builder, expect: Expectation
+) -> None:
+    user = await backend.users.create(make.user())
+    for turns in range(8):
+        jti = make.id()
+        before = asyncio.create_task(backend.users.get_token_subject(user.id, jti=jti))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await backend.blacklist.revoke(jti, clock.now() + HOUR)
+        came = await backend.users.get_token_subject(user.id, jti=jti)
+        expect(
+            came,
+            TokenSubject(user, revoked=True),
+            did="looked up a token after its revocation, while an older lookup was under way",
+            cause="lookups share a read that was sent already",
+        )
+        await before
 
 
 @clause("users.record_login", "USR-06")

@@ -121,11 +121,12 @@ async def test_nothing_is_read_when_all_have_gone(read, reader):
     assert await read(5) == 10
 
 
-async def test_a_bad_key_fails_alone(read, reader):
+async def test_a_bad_key_fails_alone(read, reader, caplog):
     answers = await asyncio.gather(read(1), read(-1), read(2), return_exceptions=True)
     assert [answers[0], answers[2]] == [2, 4]
     assert isinstance(answers[1], ValueError)
     assert answers[1].args == (-1,)
+    assert caplog.messages == []
 
 
 async def test_a_database_that_is_away_is_asked_once_for_all(read, reader):
@@ -135,13 +136,14 @@ async def test_a_database_that_is_away_is_asked_once_for_all(read, reader):
     assert reader.reads == [[0, 1, 2]]
 
 
-async def test_answers_that_are_too_few_are_given_to_nobody(reader):
+async def test_answers_that_are_too_few_are_given_to_nobody_and_told(reader, caplog):
     async def forgetful(keys: Sequence[int]) -> list[int]:
         return (await reader.many(keys))[1:]
 
     read = Coalesced(reader.one, forgetful)
     assert await asyncio.gather(*(read(key) for key in (1, 2, 3))) == [2, 4, 6]
     assert reader.reads == [[1, 2, 3], [1], [2], [3]]
+    assert caplog.messages == ["a read of 3 keys failed with ValueError, none of them by itself"]
 
 
 async def test_what_one_caller_has_in_its_context_is_not_for_the_others(reader):
