@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 CLEAN_UP_SECONDS = 0.5
 """How long a connection may take to become clean again; then it is closed instead."""
 
+KEPT_SECONDS = 60.0
+"""How long a connection may lie idle before it is closed instead of used: firewalls forget connections."""
+
 _TURNS = 6
 _REFUSALS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
@@ -130,6 +133,9 @@ class Source(ABC):
 class PoolSource(Source):
     """A pool of connections for one event loop at a time.
 
+    To take a connection from the driver's pool and to give it back costs as much as the statement
+    in between. So a connection stays out, and is used again, unless somebody waits for the pool.
+
     Args:
         address: where the servers are.
         size: connections at the most.
@@ -166,6 +172,8 @@ class PoolSource(Source):
             if statement_cache_size and name not in address.options
         }
         self._lent: dict[Any, Any] = {}
+        self._kept: list[tuple[Any, float]] = []
+        self._waiting = 0
         self._pool: asyncpg.Pool | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -181,8 +189,19 @@ class PoolSource(Source):
         return self._pool
 
     async def _take(self) -> Any:
-        pool = self._pool if self._loop is asyncio.get_running_loop() else None
-        proxy = await (pool or await self._opened()).acquire()
+        loop = asyncio.get_running_loop()
+        while self._kept and self._loop is loop:
+            connection, since = self._kept.pop()
+            if loop.time() - since < KEPT_SECONDS:
+                return connection
+            connection.terminate()
+            await self._return(connection)
+        pool = self._pool if self._loop is loop else None
+        self._waiting += 1
+        try:
+            proxy = await (pool or await self._opened()).acquire()
+        finally:
+            self._waiting -= 1
         # The proxy forgets its connection, and answers nothing, as soon as that breaks off.
         connection = proxy._con  # noqa: SLF001
         self._lent[connection] = proxy
@@ -240,17 +259,30 @@ class PoolSource(Source):
         return known or BackendUnavailable()
 
     async def _release(self, connection: Any) -> None:
+        loop = asyncio.get_running_loop()
+        wanted = self._waiting or self._pool is None or self._loop is not loop
+        if wanted or connection.is_closed():
+            await self._return(connection)
+        else:
+            self._kept.append((connection, loop.time()))
+
+    async def _return_kept(self) -> None:
+        while self._kept:
+            await self._return(self._kept.pop()[0])
+
+    async def _return(self, connection: Any) -> None:
         proxy = self._lent.pop(connection)
         await proxy._holder._pool.release(proxy, timeout=CLEAN_UP_SECONDS)  # noqa: SLF001
 
     async def expire(self) -> None:  # noqa: D102
         if self._pool is not None:
             await self._pool.expire_connections()
+            await self._return_kept()
 
     def use(self) -> Use | None:  # noqa: D102
         if self._pool is None:
             return None
-        return Use(self._size, self._pool.get_size(), self._pool.get_idle_size())
+        return Use(self._size, self._pool.get_size(), self._pool.get_idle_size() + len(self._kept))
 
     async def aclose(self) -> None:  # noqa: D102
         if self._loop is not asyncio.get_running_loop():
@@ -260,12 +292,14 @@ class PoolSource(Source):
         if pool is not None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLEAN_UP_SECONDS):
+                    await self._return_kept()
                     await pool.close()
 
     def _leave(self) -> None:
         """End the pool of another event loop, which is closed or belongs to another thread."""
         pool, loop, self._pool = self._pool, self._loop, None
         self._lent.clear()
+        self._kept.clear()
         if pool is None or loop is None:
             return
         if loop.is_running():

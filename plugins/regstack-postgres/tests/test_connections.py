@@ -15,6 +15,7 @@ from regstack.auth.clock import FrozenClock
 from regstack.config.schema import RegStackConfig
 from regstack.errors import ConfigurationError
 from regstack.models.user import User
+from regstack_postgres import source
 from regstack_postgres.backend import PostgresBackend
 
 pytestmark = pytest.mark.anyio
@@ -51,6 +52,24 @@ async def test_the_pool_grows_with_the_load_up_to_its_size(
     use = backend.executor.use
     assert use is not None
     assert (use.most, use.open, use.idle) == (3, 3, 3)
+
+
+async def test_a_connection_is_used_again_unless_it_lay_idle_for_too_long(
+    open_backend: OpenBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = open_backend(db_pool_size=1)
+
+    async def session() -> int:
+        (pid,) = await backend.executor.ask("SELECT pg_backend_pid()")
+        return int(pid)
+
+    first = await session()
+    assert await session() == first
+    monkeypatch.setattr(source, "KEPT_SECONDS", -1.0)
+    assert await session() != first
+    use = backend.executor.use
+    assert use is not None
+    assert (use.most, use.open, use.idle) == (1, 1, 1)
 
 
 async def test_the_server_ends_what_takes_too_long_by_itself(open_backend: OpenBackend) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -70,6 +71,27 @@ async def test_hot_operations_are_one_exchange_on_the_wire(
 
         await disable()
         assert await messages(proxy, disable) == [b"Q", b"BES", b"BES", b"Q"]
+        await backend.aclose()
+
+
+async def test_tokens_that_are_looked_up_at_once_share_an_exchange(
+    url: str, build: OpenBackend, make_user: MakeUser
+) -> None:
+    server = urlsplit(url)
+    address = Address(str(server.hostname), int(server.port or 5432))
+    async with FaultProxy(address, is_upkeep=lambda _: False) as proxy:
+        netloc = f"{server.username}@127.0.0.1:{proxy.address.port}"
+        backend = build(database_url=server._replace(netloc=netloc, query="sslmode=disable").geturl())
+        users = [await backend.users.create(make_user()) for _ in range(40)]
+
+        async def look_up() -> None:
+            subjects = await asyncio.gather(
+                *(backend.users.get_token_subject(user.id, jti="jti") for user in users)
+            )
+            assert [subject and subject.user for subject in subjects] == users
+
+        await look_up()
+        assert await messages(proxy, look_up) == [b"BES"]
         await backend.aclose()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -61,6 +62,16 @@ async def test_hot_operations_are_one_statement(
         traced.clear()
         await operation()
         assert len(traced) == 1, traced
+
+
+async def test_tokens_that_are_looked_up_at_once_share_a_statement(
+    warm: SqliteBackend, traced: list[str], make_user: Callable[..., User]
+) -> None:
+    users = [await warm.users.create(make_user()) for _ in range(40)]
+    traced.clear()
+    subjects = await asyncio.gather(*(warm.users.get_token_subject(user.id, jti="jti") for user in users))
+    assert [subject and subject.user for subject in subjects] == users
+    assert len(traced) == 1
 
 
 async def test_a_guarded_change_is_one_short_transaction(
