@@ -16,6 +16,8 @@ def instant(value: datetime) -> datetime:
     Raises:
         NaiveDatetime: the value carries no time zone.
     """
+    if value.tzinfo is UTC and value.microsecond % 1000 == 0:
+        return value  # most are such moments already
     if value.tzinfo is None or value.utcoffset() is None:
         raise NaiveDatetime
     value = value.astimezone(UTC)

@@ -212,13 +212,14 @@ class Executor(Queries):
             BackendError: a translated driver error; `BackendTimeout` at the deadline, of unknown
                 outcome where it is not repeatable.
         """
-        until = self._last_try(self.timeout)
+        begun = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(self.timeout):
+            async with asyncio.timeout_at(begun + self.timeout):
                 try:
                     return await once()
                 except Exception as error:  # noqa: BLE001 - examined and raised again
                     first = error
+                until = _last_try(begun, self.timeout)
                 return await self._again(once, first, repeatable=repeatable, until=until)
         except TimeoutError as error:
             raise self._late(outcome_unknown=not repeatable) from error
@@ -233,20 +234,13 @@ class Executor(Queries):
             repeatable: it may run twice even if the first attempt's end is not known.
             timeout: in place of the executor's, in seconds.
         """
-        until = self._last_try(self.timeout if timeout is None else timeout)
+        begun = asyncio.get_running_loop().time()
         try:
             return await once()
         except Exception as error:  # noqa: BLE001 - examined and raised again
             first = error
+        until = _last_try(begun, self.timeout if timeout is None else timeout)
         return await self._again(once, first, repeatable=repeatable, until=until)
-
-    def _last_try(self, seconds: float) -> float:
-        """Give the time after which nothing is tried any more, shortly before the deadline.
-
-        So the error that is raised in the end is the last attempt's, and not that time is up.
-        """
-        margin = min(_MARGIN_SECONDS, seconds * _MARGIN_SHARE)
-        return asyncio.get_running_loop().time() + seconds - margin
 
     async def _again(
         self, once: Callable[[], Awaitable[T]], first: Exception, *, repeatable: bool, until: float
@@ -347,6 +341,14 @@ class Executor(Queries):
     @abstractmethod
     async def aclose(self) -> None:
         """Close what this executor opened."""
+
+
+def _last_try(begun: float, seconds: float) -> float:
+    """Give the time after which nothing is tried any more, shortly before the deadline.
+
+    So the error that is raised in the end is the last attempt's, and not that time is up.
+    """
+    return begun + seconds - min(_MARGIN_SECONDS, seconds * _MARGIN_SHARE)
 
 
 def _may_repeat(error: BaseException, repeatable: bool) -> bool:
