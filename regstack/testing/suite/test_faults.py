@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +13,7 @@ from regstack.errors import BackendTimeout, BackendUnavailable, RegStackError
 from regstack.testing.builders import HOUR
 from regstack.testing.cancellation import cancelled_at
 from regstack.testing.contest import call
-from regstack.testing.fixtures import FAULT_DEADLINE_SECONDS
+from regstack.testing.fixtures import FAULT_DEADLINE_SECONDS, PATIENCE_SECONDS, answered
 from regstack.testing.plugin import NotAvailable
 from regstack.testing.writes import WRITES
 from regstack.testing.writes import needs as needed
@@ -28,10 +29,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 clause, needs = pytest.mark.clause, pytest.mark.needs
 
-PATIENCE_SECONDS = 30
-"""How long the suite waits for something that must happen soon, on a busy machine."""
-
-MARGIN_SECONDS = 4
+MARGIN_SECONDS = 10
 """What an operation may take beyond its deadline on a busy machine, far less than drivers' own 30 s."""
 
 MOST_STEPS = 60
@@ -50,25 +48,21 @@ async def _attempt(backend: Backend, one: Call) -> tuple[Any, RegStackError | No
         return None, error
 
 
-async def _until_it_answers(backend: Backend) -> bool:
-    until = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < until:
-        try:
-            await backend.ping()
-        except (BackendUnavailable, BackendTimeout):
-            await asyncio.sleep(0.02)
-        else:
-            return True
-    return False
+async def _answers_again(backend: Backend) -> bool:
+    try:
+        await answered(backend.ping)
+    except (BackendUnavailable, BackendTimeout):
+        return False
+    return True
 
 
 @clause("COM-12", "COM-04")
 @pytest.mark.parametrize("fault", ["refuses connections", "accepts and never answers"])
 async def test_a_server_that_is_gone_is_told_within_the_deadline_and_used_again_when_it_is_back(
-    fault: str, remote: Remote, make: Builder, expect: Expectation
+    fault: str, remote: Remote, hurried: Backend, make: Builder, expect: Expectation
 ) -> None:
-    backend, proxy = remote.backend, remote.proxy
-    user = await backend.users.create(make.user())
+    backend, proxy = hurried, remote.proxy
+    user = await remote.backend.users.create(make.user())
     if fault == "refuses connections":
         await proxy.refuse()
     else:
@@ -104,12 +98,12 @@ async def test_a_server_that_is_gone_is_told_within_the_deadline_and_used_again_
     )
     await proxy.restore()
     expect(
-        await _until_it_answers(backend),
+        await _answers_again(backend),
         True,
         did=f"pinged for {PATIENCE_SECONDS} s after the server was back",
         cause="broken connections stay in the pool",
     )
-    found = await backend.users.get_token_subject(user.id, jti=make.id())
+    found = await answered(lambda: backend.users.get_token_subject(user.id, jti=make.id()))
     expect.that(
         found is None or found.user.id == user.id, came=found, wanted="an answer", did="read afterwards"
     )
@@ -117,15 +111,13 @@ async def test_a_server_that_is_gone_is_told_within_the_deadline_and_used_again_
 
 @clause("COM-10", "COM-04")
 async def test_a_write_that_is_not_answered_in_time_says_that_its_outcome_is_unknown(
-    remote: Remote, make: Builder, expect: Expectation
+    remote: Remote, hurried: Backend, backend: Backend, make: Builder, expect: Expectation
 ) -> None:
     for _ in range(2):
-        expect(
-            await remote.backend.blacklist.revoke(make.id(), make.clock.now()), True, did="revoked a token"
-        )
+        await answered(lambda: hurried.blacklist.revoke(make.id(), make.clock.now()))
     remote.proxy.stall()
     jti = make.id()
-    _, error = await _attempt(remote.backend, call("blacklist.revoke", jti, make.clock.now() + HOUR))
+    _, error = await _attempt(hurried, call("blacklist.revoke", jti, make.clock.now() + HOUR))
     did = "revoked a token while the server took everything and did not answer"
     expect.that(
         isinstance(error, BackendUnavailable | BackendTimeout),
@@ -136,10 +128,10 @@ async def test_a_write_that_is_not_answered_in_time_says_that_its_outcome_is_unk
     cause = "the deadline is not told apart from a write that was never sent"
     expect(getattr(error, "outcome_unknown", None), True, did=f"{did}; outcome_unknown", cause=cause)
     await remote.proxy.restore()
-    again, error = await _attempt(remote.backend, call("blacklist.revoke", jti, make.clock.now() + HOUR))
-    expect(error, None, did=f"{did}; made the call again once it answered")
-    expect.that(isinstance(again, bool), came=again, wanted="True or False", did="made the call again")
-    expect(await remote.backend.blacklist.is_revoked(jti), True, did="asked in the end")
+    again = await answered(lambda: hurried.blacklist.revoke(jti, make.clock.now() + HOUR))
+    did = f"{did}; made the call again once it answered"
+    expect.that(isinstance(again, bool), came=again, wanted="True or False", did=did)
+    expect(await backend.blacklist.is_revoked(jti), True, did="asked in the end")
 
 
 @clause("COM-10")
@@ -278,16 +270,16 @@ async def test_a_server_that_is_killed_has_lost_nothing_and_is_used_again(
         raise NotAvailable("the harness has no server that may be killed")
     backend = await database.open(db_timeout_seconds=2 * FAULT_DEADLINE_SECONDS)
     acknowledged: list[User] = []
-    errors: list[BaseException] = []
     killed = asyncio.Event()
 
     async def register() -> None:
-        while not killed.is_set() or not errors:
+        while True:
             try:
                 acknowledged.append(await backend.users.create(make.user()))
-            except (BackendUnavailable, BackendTimeout) as error:
-                errors.append(error)
-                return
+            except (BackendUnavailable, BackendTimeout):
+                if killed.is_set():
+                    return
+                await asyncio.sleep(0.005)
 
     tasks = [asyncio.create_task(register()) for _ in range(4)]
     async with asyncio.timeout(PATIENCE_SECONDS):
@@ -303,16 +295,19 @@ async def test_a_server_that_is_killed_has_lost_nothing_and_is_used_again(
     for escaped in came:
         expect(escaped, None, did="wrote while the server was killed", cause="a driver's error escapes")
     expect(
-        await _until_it_answers(backend),
+        await _answers_again(backend),
         True,
         did="pinged after the server was started again",
         cause="broken connections stay in the pool",
     )
-    stored = {user.id for user in acknowledged if await backend.users.get_by_id(user.id) == user}
+    stored = [
+        user for user in acknowledged if await answered(partial(backend.users.get_by_id, user.id)) == user
+    ]
     expect(
         len(stored),
         len(acknowledged),
         did=f"looked for the {len(acknowledged)} accounts that were acknowledged before the kill",
         cause="writes are acknowledged before they are durable",
     )
-    expect((await backend.users.create(make.user())) is not None, True, did="wrote afterwards")
+    written = await answered(lambda: backend.users.create(make.user()))
+    expect(written is not None, True, did="wrote afterwards")
