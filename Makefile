@@ -6,6 +6,9 @@ PORT ?= 8000
 # Processes that the tests run in.
 JOBS ?= 2
 
+# The tests start hundreds of interpreters: whatever the environment says, each finds what the first compiled.
+export PYTHONDONTWRITEBYTECODE :=
+
 BIN := .venv/bin
 STAMP := .venv/installed
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
