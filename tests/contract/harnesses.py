@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pymongo import MongoClient
 
@@ -73,9 +74,12 @@ class PostgresHarness(UrlHarness):
     """A namespace is a database: a copy of one that was migrated once, on a server of its own."""
 
     def __init__(self) -> None:
-        self.server = PostgresServer(durable=True, settings=("fsync=off", "full_page_writes=off")).start()
+        self.server, self._databases = self.start_server()
         super().__init__(self.server.url, "postgres")
-        self._databases = PostgresDatabases(self.server.url)
+
+    def start_server(self) -> tuple[PostgresServer, PostgresDatabases]:
+        server = PostgresServer(durable=True, settings=("fsync=off", "full_page_writes=off")).start()
+        return server, PostgresDatabases(server.url)
 
     async def renew(self) -> None:
         self._switch_to(self._databases.empty())
@@ -94,15 +98,33 @@ class PostgresHarness(UrlHarness):
         self.server.close()
 
 
+class KeptPostgresHarness(PostgresHarness):
+    """The same on one server for all runs of a process, which ends with the process."""
+
+    _kept: ClassVar[tuple[PostgresServer, PostgresDatabases] | None] = None
+
+    def start_server(self) -> tuple[PostgresServer, PostgresDatabases]:
+        if KeptPostgresHarness._kept is None:
+            KeptPostgresHarness._kept = super().start_server()
+            atexit.register(KeptPostgresHarness._kept[0].close)
+        return KeptPostgresHarness._kept
+
+    def close(self) -> None:
+        """Leave the server to the next run."""
+
+
 class MongoHarness(UrlHarness):
     """A namespace is a set of collections, emptied before each test; the server is its own."""
 
     make_server: type[MongoReplicaSet | MongoServer] = MongoReplicaSet
 
     def __init__(self) -> None:
-        self.server: MongoReplicaSet | MongoServer = self.make_server().start()
+        self.server = self.start_server()
         super().__init__(self.server.url.replace("/?", "/contract?", 1), "mongo")
         self._installed: dict[str, Any] | None = None
+
+    def start_server(self) -> MongoReplicaSet | MongoServer:
+        return self.make_server().start()
 
     async def renew(self) -> None:
         """Leave what was installed once: it is used again, and goes with the server."""
@@ -136,6 +158,21 @@ class MongoHarness(UrlHarness):
 
     def close(self) -> None:
         self.server.close()
+
+
+class KeptMongoHarness(MongoHarness):
+    """The same on one server for all runs of a process, which ends with the process."""
+
+    _kept: ClassVar[MongoReplicaSet | MongoServer | None] = None
+
+    def start_server(self) -> MongoReplicaSet | MongoServer:
+        if KeptMongoHarness._kept is None:
+            KeptMongoHarness._kept = super().start_server()
+            atexit.register(KeptMongoHarness._kept.close)
+        return KeptMongoHarness._kept
+
+    def close(self) -> None:
+        """Leave the server to the next run."""
 
 
 class StandaloneMongoHarness(MongoHarness):

@@ -15,10 +15,10 @@ from regstack_mongo.mfa_codes import MongoMfaCodes
 from regstack_mongo.oauth_identities import MongoOAuthIdentities
 from regstack_mongo.pending import MongoPending, pending_of
 from regstack_mongo.users import MongoUsers
-from tests.contract.harnesses import MongoHarness
+from tests.contract.harnesses import KeptMongoHarness
 
 
-class MongoMutant(MongoHarness):
+class MongoMutant(KeptMongoHarness):
     """Opens a backend one of whose repositories is replaced.
 
     Attributes:
