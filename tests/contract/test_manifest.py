@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from regstack.testing.clauses import NOT_CHECKED, PARTLY_CHECKED, catalogue
-from regstack.testing.runner import run_suite
+from regstack.testing.runner import SuiteRun, run_suite, run_suites
 
 HERE = Path(__file__).parent
 MEMORY = "--regstack-harness=regstack.testing.memory.harness:MemoryHarness"
@@ -15,36 +17,51 @@ def harness(name: str) -> str:
     return f"--regstack-harness={HERE / 'mutants.py'}:{name}"
 
 
-def test_a_test_that_is_left_out_fails_the_run() -> None:
-    run = run_suite(MEMORY, "-k", "not test_a_token_is_revoked_once")
+RUNS = {
+    "left out": [MEMORY, "-k", "not test_a_token_is_revoked_once"],
+    "one clause": [MEMORY, "--regstack-clause=BLK-01"],
+    "known": [harness("WithKnownFailure"), "--regstack-clause=BLK-01"],
+    "known passes": [harness("WithKnownFailureThatPasses"), "--regstack-clause=BLK-01"],
+    "known of none": [harness("WithKnownFailureOfNoTest")],
+}
+
+
+@pytest.fixture(scope="module")
+def runs() -> dict[str, SuiteRun]:
+    """Runs that need nothing of their own, one after the other in one process."""
+    return dict(zip(RUNS, run_suites([*RUNS.values()]), strict=True))
+
+
+def test_a_test_that_is_left_out_fails_the_run(runs: dict[str, SuiteRun]) -> None:
+    run = runs["left out"]
     assert run.exit_status == 1, run.output
     assert run.failed() == {}
     assert run.report["verdict"] == "failed"
     assert run.report["problems"] == ["not run: test_blacklist.py::test_a_token_is_revoked_once"]
 
 
-def test_a_run_of_one_clause_is_partial_and_has_no_verdict() -> None:
-    run = run_suite(MEMORY, "--regstack-clause=BLK-01")
+def test_a_run_of_one_clause_is_partial_and_has_no_verdict(runs: dict[str, SuiteRun]) -> None:
+    run = runs["one clause"]
     assert run.exit_status == 0, run.output
     assert run.report["verdict"] == "partial"
     assert all("BLK-01" in test["clauses"] for test in run.report["tests"].values())
 
 
-def test_a_known_failure_that_fails_is_no_failure() -> None:
-    run = run_suite(harness("WithKnownFailure"), "--regstack-clause=BLK-01")
+def test_a_known_failure_that_fails_is_no_failure(runs: dict[str, SuiteRun]) -> None:
+    run = runs["known"]
     assert run.exit_status == 0, run.output
     assert run.report["clauses"]["BLK-01"]["status"] == "known failure"
     assert "the row is looked for first" in run.report["clauses"]["BLK-01"]["remark"]
 
 
-def test_a_known_failure_that_passes_fails_the_run() -> None:
-    run = run_suite(harness("WithKnownFailureThatPasses"), "--regstack-clause=BLK-01")
+def test_a_known_failure_that_passes_fails_the_run(runs: dict[str, SuiteRun]) -> None:
+    run = runs["known passes"]
     assert run.exit_status == 1, run.output
     assert [*run.failed()] == ["test_blacklist.py::test_a_token_is_revoked_once"]
 
 
-def test_a_known_failure_of_no_test_fails_the_run() -> None:
-    run = run_suite(harness("WithKnownFailureOfNoTest"))
+def test_a_known_failure_of_no_test_fails_the_run(runs: dict[str, SuiteRun]) -> None:
+    run = runs["known of none"]
     assert run.exit_status == 1, run.output
     assert run.report["problems"] == ["known failure of no test: test_of_nothing"]
 
