@@ -48,6 +48,12 @@ def connect(clock: FrozenClock) -> Callable[..., Backend]:
 
 
 @pytest.fixture
+def connect_patiently(connect: Callable[..., Backend]) -> Callable[[str], Backend]:
+    """Build one for what must succeed, through an election that nobody meant too."""
+    return lambda url: connect(url, db_timeout_seconds=60.0, db_connect_timeout_seconds=30.0)
+
+
+@pytest.fixture
 def tell(record_property: Callable[[str, object], None]) -> Callable[..., None]:
     """Put a row into the table at the end of the run."""
     return lambda *row: record_property(PROPERTY, [str(cell) for cell in row])

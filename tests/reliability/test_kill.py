@@ -45,14 +45,15 @@ async def test_a_server_that_is_killed_in_mid_write_loses_nothing_that_was_ackno
     rounds: str,
     make: Builder,
     connect: Callable[[str], Backend],
+    connect_patiently: Callable[[str], Backend],
     tell: Callable[..., None],
 ) -> None:
     start, name = SERVERS[kind]
     acknowledged = failed = 0
     lost: list[str] = []
     with start() as server:
-        backend = connect(server.url)
-        await backend.install_schema()
+        backend, witness = connect(server.url), connect_patiently(server.url)
+        await witness.install_schema()
         for number in range(NUMBERS[rounds]):
             ledger = Ledger()
             ledger.start(backend, make, number)
@@ -63,11 +64,12 @@ async def test_a_server_that_is_killed_in_mid_write_loses_nothing_that_was_ackno
             await ended
             await until_it_answers(backend)
             assert ledger.escaped == []
-            assert (await backend.install_schema()).changes == ()
-            lost += await ledger.lost(backend)
+            assert (await witness.install_schema()).changes == ()
+            lost += await ledger.lost(witness)
             acknowledged += len(ledger.acknowledged)
             failed += ledger.failed
         await backend.aclose()
+        await witness.aclose()
     tell(name, NUMBERS[rounds], acknowledged, len(lost), failed)
     assert lost == []
 

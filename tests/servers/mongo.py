@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from tests.servers.process import POLL_SECONDS, START_SECONDS, Server, ServerFailed, packaged
+
+T = TypeVar("T")
 
 PARAMETERS = (
     "ttlMonitorSleepSecs=1",
@@ -85,13 +88,17 @@ class MongoReplicaSet:
         self.url = f"mongodb://{','.join(server.address for server in self.servers)}/?replicaSet=rs0"
 
     def start(self) -> MongoReplicaSet:
-        """Start all members, form the set the first time, and wait for a primary."""
+        """Start all members, form the set the first time, and wait for a primary that all others follow."""
         for server in self.servers:
             server.start()
         if not self._initiated:
             self._initiate()
-        self.primary()
+        self._wait_for(self._is_whole)
         return self
+
+    def _is_whole(self) -> bool:
+        states = [member["state"] for member in self.primary().status()]
+        return sorted(states) == [1, *[2] * (len(self.servers) - 1)]
 
     def _initiate(self) -> None:
         hosts = [{"_id": number, "host": server.address} for number, server in enumerate(self.servers)]
@@ -106,16 +113,20 @@ class MongoReplicaSet:
 
     def primary(self) -> MongoServer:
         """Wait until a running member takes writes, and give it."""
+        return self._wait_for(self._primary)
+
+    def _primary(self) -> MongoServer | None:
+        return next((server for server in self.servers if server.running and server.is_primary()), None)
+
+    def _wait_for(self, found: Callable[[], T | None]) -> T:
+        """Wait until something is there; a member that does not answer is asked again."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            for server in self.servers:
-                try:
-                    if server.running and server.is_primary():
-                        return server
-                except PyMongoError:
-                    pass
+            with suppress(PyMongoError):
+                if it := found():
+                    return it
             time.sleep(POLL_SECONDS)
-        raise ServerFailed("the replica set has no primary")
+        raise ServerFailed("the members do not become a replica set with a primary")
 
     def close(self) -> None:
         """Kill all members and remove what they wrote."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.servers.process import Server, packaged
 
 USER = "postgres"
-FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off")
 """For tests that kill nothing: what the server answers may be lost in a power cut."""
 
 
