@@ -17,6 +17,7 @@ from regstack.auth.clock import FrozenClock
 from regstack.config.schema import RegStackConfig
 from regstack.models.ids import new_id
 from regstack.models.user import User
+from regstack.testing.fixtures import answered
 from regstack_postgres.backend import PostgresBackend
 from tests.servers.databases import PostgresDatabases
 from tests.servers.postgres import PostgresServer
@@ -96,11 +97,19 @@ def server() -> Iterator[PostgresServer]:
 
 @pytest.fixture
 async def on_server(server: PostgresServer, build: OpenBackend) -> PostgresBackend:
-    """A backend on the test's own server, with the schema, and quick to give up."""
+    """A backend on the test's own server, with the schema."""
+    backend = build(database_url=server.url, db_pool_size=3)
+    await backend.install_schema()
+    return backend
+
+
+@pytest.fixture
+async def hurried(server: PostgresServer, on_server: PostgresBackend, build: OpenBackend) -> PostgresBackend:
+    """Another one, connected, that is quick to give up: what must succeed is asked until it is `answered`."""
     backend = build(
         database_url=server.url, db_timeout_seconds=1.0, db_connect_timeout_seconds=0.5, db_pool_size=3
     )
-    await backend.install_schema()
+    await answered(backend.ping)
     return backend
 
 

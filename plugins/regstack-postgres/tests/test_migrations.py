@@ -23,6 +23,7 @@ from regstack.models.mfa_code import MfaCode, MfaKind
 from regstack.models.oauth_identity import OAuthIdentity
 from regstack.models.oauth_state import OAuthState
 from regstack.models.user import User
+from regstack.testing.fixtures import answered
 from regstack_postgres import executor as ours
 from regstack_postgres.backend import PostgresBackend
 
@@ -189,7 +190,8 @@ async def test_a_migration_takes_longer_than_a_statement_may(
 ) -> None:
     backend = open_backend(db_timeout_seconds=0.4)
     backend.scripts = next_scripts(WIDEN + '    op.execute("SELECT pg_sleep(1)")\n')
-    assert (await backend.install_schema()).revision == "0002"
+    # The statements beside the migration keep to the deadline, which a busy machine may cost them.
+    assert (await answered(backend.install_schema)).revision == "0002"
 
 
 async def test_a_lock_that_others_keep_ends_the_waiting(

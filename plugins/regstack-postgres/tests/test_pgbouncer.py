@@ -112,6 +112,6 @@ async def test_prepared_statements_behind_it_fail_with_the_setting_to_change(
     pooled: str, build: OpenBackend, make_user: MakeUser
 ) -> None:
     # Limits at the start of a session are refused by it at once.
-    backend = build(database_url=pooled, db_timeout_seconds=2)
+    backend = build(database_url=pooled, db_timeout_seconds=5)
     with pytest.raises(Exception, match="postgres_statement_cache_size = 0"):
         await asyncio.gather(*(backend.users.get_by_id(make_user().id) for _ in range(20)))
