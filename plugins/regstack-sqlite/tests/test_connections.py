@@ -93,7 +93,7 @@ def test_a_backend_outlives_its_event_loop(
     asyncio.run(backend.aclose())
     for thread in threading.enumerate():
         if "_connection_worker_thread" in thread.name:
-            thread.join(timeout=5)
+            thread.join(timeout=60)
             assert not thread.is_alive()
 
 

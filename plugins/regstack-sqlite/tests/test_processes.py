@@ -11,9 +11,13 @@ import pytest
 
 from regstack.errors import BackendTimeout
 from regstack.models.user import User
+from regstack.testing.fixtures import answered
 from regstack_sqlite.backend import SqliteBackend
 
 pytestmark = pytest.mark.anyio
+
+SLACK_SECONDS = 10.0
+"""What a busy machine may add to a deadline; the lock stays for longer than any test."""
 
 
 async def test_fifty_writers_in_several_processes_lose_no_update(
@@ -42,14 +46,14 @@ async def test_a_lock_that_stays_is_a_timeout_within_the_deadline(
             start_time = time.monotonic()
             with pytest.raises(BackendTimeout, match="db_timeout_seconds") as caught:
                 await operation()
-            assert time.monotonic() - start_time < 1.0
+            assert time.monotonic() - start_time < 0.5 + SLACK_SECONDS
             assert isinstance(caught.value.__cause__, sqlite3.OperationalError)
-        assert await hurried.users.get_by_id(user.id) == user
+        assert await answered(lambda: hurried.users.get_by_id(user.id)) == user
     finally:
         other.execute("ROLLBACK")
         other.close()
-    assert await hurried.users.record_login(user.id, user.created_at)
-    assert await hurried.users.delete(user.id)
+    assert await answered(lambda: hurried.users.record_login(user.id, user.created_at))
+    assert await backend.users.delete(user.id)
 
 
 async def test_a_short_lock_is_waited_for(

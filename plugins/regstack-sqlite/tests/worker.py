@@ -48,7 +48,9 @@ async def imports(backend: SqliteBackend) -> None:
 
 
 async def main(command: str, url: str, *arguments: str) -> None:
-    backend = SqliteBackend(config=RegStackConfig(database_url=url), clock=SystemClock())
+    # Many write at once, on a disk that may be slow.
+    config = RegStackConfig(database_url=url, db_timeout_seconds=60)
+    backend = SqliteBackend(config=config, clock=SystemClock())
     commands = {"install": install, "claim": claim, "imports": imports}
     try:
         await commands[command](backend, *arguments)
