@@ -217,7 +217,7 @@ def smtp_port() -> Iterator[int]:
 def email(port: int, **more: str) -> str:
     values = {"backend": "smtp", "smtp_host": "127.0.0.1"} | more
     lines = [f'{name} = "{value}"' for name, value in values.items()]
-    return "\n".join(["[email]", f"smtp_port = {port}", "smtp_timeout_seconds = 0.5", *lines])
+    return "\n".join(["[email]", f"smtp_port = {port}", *lines])
 
 
 def mail_check(regstack: Any, text: str) -> tuple[dict[str, str], str]:
@@ -242,7 +242,8 @@ def test_an_smtp_server_that_does_not_answer_fails_within_the_deadline_without_s
     settings: Any, regstack: Any
 ) -> None:
     with Silent() as port:
-        found, output = mail_check(regstack, email(port, smtp_username="u", smtp_password=PASSWORD))
+        text = email(port, smtp_username="u", smtp_password=PASSWORD)
+        found, output = mail_check(regstack, f"{text}\nsmtp_timeout_seconds = 0.5")
     assert found["status"] == "failed"
     assert PASSWORD not in output
     closed, _ = mail_check(regstack, email(port))

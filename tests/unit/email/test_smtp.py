@@ -155,7 +155,7 @@ async def test_a_server_that_dribbles_costs_no_more_than_the_deadline(smtp_scrip
             await asyncio.sleep(0.01)
 
     async with smtp_script(dribbling, smtp_timeout_seconds=0.1) as config:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             with pytest.raises(DeliveryError, match="took longer"):
                 await SmtpEmailService(config).send(MAIL)
 

@@ -139,7 +139,7 @@ async def test_a_mail_that_waits_for_its_next_attempt_holds_up_no_other(queue):
     for number in range(3):
         mailer.post(lambda number=number: MailMessage(f"slow{number}@example.com", "Hi", "text"), kind="a")
     mailer.post(lambda: MAIL, kind="b")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await arrived.wait()
     assert service.outbox == [MAIL]
     assert service.tried == 3
@@ -228,12 +228,10 @@ async def test_a_dead_or_silent_server_costs_the_caller_nothing(queue, smtp_scri
 
     async with smtp_script(silent, smtp_timeout_seconds=600) as config:
         mailer = Mailer(queue, SmtpEmailService(config), config, wait=AT_ONCE)
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
         for _ in range(4):
             assert mailer.post(lambda: MAIL, kind="verification")
-        assert loop.time() - begun < 0.5
-        async with asyncio.timeout(5):
+        assert not connected.is_set()
+        async with asyncio.timeout(60):
             await connected.wait()
         await queue.aclose(seconds=0)
         released.set()
