@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Database = AsyncDatabase[dict[str, Any]]
 
 OLDEST_WIRE_VERSION = 13
-"""MongoDB 5.0. `$unionWith` and `$lookup` with a pipeline beside equality need it."""
+"""MongoDB 5.0. `$unionWith` needs 4.4, which is not maintained any more."""
 
 ANY_SERVER = ReadPreference.PRIMARY_PREFERRED
 """For questions about the servers; data comes from the primary alone (COM-15)."""

@@ -8,38 +8,27 @@ from typing import TYPE_CHECKING, Any
 
 from pymongo import ReturnDocument
 
-from regstack.backends.coalescing import MOST, Coalesced
 from regstack.models.instant import instant
 from regstack.models.text import search_key
-from regstack.models.user import LoginSubject, TokenSubject
+from regstack.models.user import LoginSubject
 from regstack_mongo.pending import pending_of, usable
 from regstack_mongo.superusers import take_away
 from regstack_mongo.user_creation import UserCreation
 from regstack_mongo.user_credentials import UserCredentials
 from regstack_mongo.user_documents import PROJECTION, change, end_of_sessions, this_user, user_of
 from regstack_mongo.user_paging import UserPaging
+from regstack_mongo.user_tokens import UserTokens
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
-    from regstack.auth.clock import Clock
     from regstack.models.user import User
     from regstack_mongo.connection import Connection
-    from regstack_mongo.executor import Executor
     from regstack_mongo.repository import Raw
 
 
-Token = tuple[str, str]
-"""A user's id and the `jti` of a token that speaks for this user."""
-
-
-class MongoUsers(UserCreation, UserCredentials, UserPaging):
+class MongoUsers(UserCreation, UserTokens, UserCredentials, UserPaging):
     """Implements `regstack.backends.protocols.UserRepoProtocol`."""
-
-    def __init__(self, db: Executor, clock: Clock) -> None:
-        super().__init__(db, clock)
-        self._token_subject = Coalesced(self._alone, self._token_subjects)
 
     async def get_by_id(self, user_id: str) -> User | None:
         return await self._found({"_id": user_id})
@@ -63,45 +52,6 @@ class MongoUsers(UserCreation, UserCredentials, UserPaging):
             if "email_key" in row:
                 return LoginSubject(user=user_of(row), pending=None)
         return LoginSubject(user=None, pending=pending_of(rows[0]) if rows else None)
-
-    async def get_token_subject(
-        self,
-        user_id: str,
-        *,
-        jti: str,
-        sid: str | None = None,  # noqa: ARG002 - reserved by the contract
-    ) -> TokenSubject | None:
-        return await self._token_subject((user_id, jti))
-
-    async def _alone(self, token: Token) -> TokenSubject | None:
-        (subject,) = await self._token_subjects([token])
-        return subject
-
-    async def _token_subjects(self, tokens: Sequence[Token]) -> list[TokenSubject | None]:
-        """Read the accounts of several tokens and the revocations, and put them together here.
-
-        Joined on the server, they would be looked up for each account. `$unionWith` also works
-        between sharded collections from MongoDB 4.4 on, `$lookup` only from 5.1.
-        """
-        user_ids, jtis = ([*part] for part in zip(*tokens, strict=True))
-        revoked = {"_id": {"$in": jtis}, "expires_at": {"$gt": self._clock.now()}}
-
-        async def find(connection: Connection) -> list[Raw]:
-            pipeline: list[dict[str, Any]] = [
-                {"$match": {"_id": {"$in": user_ids}}},
-                {"$project": PROJECTION},
-                {"$unionWith": {"coll": connection.blacklist.name, "pipeline": [{"$match": revoked}]}},
-            ]
-            # More than can come: the first answer is the last one (COM-13).
-            return await (await connection.users.aggregate(pipeline, batchSize=2 * MOST + 1)).to_list()
-
-        rows = await self._db.read(find)
-        users = {row["_id"]: user_of(row) for row in rows if "email_key" in row}
-        revocations = {row["_id"] for row in rows if "email_key" not in row}
-        return [
-            TokenSubject(users[user_id], jti in revocations) if user_id in users else None
-            for user_id, jti in tokens
-        ]
 
     async def record_login(self, user_id: str, when: datetime) -> bool:
         return await self._updated({"_id": user_id}, {"$max": {"last_login": instant(when)}})

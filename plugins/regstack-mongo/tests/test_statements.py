@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,8 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 from pymongo.monitoring import CommandListener
 
+from regstack.backends.coalescing import MOST
+from regstack.models.user import TokenSubject
 from regstack.testing.builders import Builder
 from regstack_mongo.backend import MongoBackend
 from tests.servers.mongo import MongoServer
@@ -112,6 +115,39 @@ async def test_what_one_statement_can_do_is_one_command(backend: MongoBackend, m
         await operation()
         sent[name] = [next(iter(command)) for command in commands]
     assert {name for name, names in sent.items() if len(names) == 1} >= ONE_COMMAND, sent
+
+
+async def test_tokens_that_are_looked_up_in_one_turn_take_one_command_and_none_feels_another(
+    backend: MongoBackend, make: Builder
+) -> None:
+    users = [await backend.users.create(make.user()) for _ in range(3)]
+    unknown, revoked = make.user(), make.id()
+    await backend.blacklist.revoke(revoked, make.clock.now() + HOUR)
+    asked = [(user, jti) for user in (*users, unknown) for jti in (make.id(), revoked)] * 7
+    commands = listening(backend)
+    lookups = [
+        asyncio.create_task(backend.users.get_token_subject(user.id, jti=jti)) for user, jti in asked[:50]
+    ]
+    await asyncio.sleep(0)
+    lookups[7].cancel()
+    found = await asyncio.gather(*lookups, return_exceptions=True)
+    assert isinstance(found.pop(7), asyncio.CancelledError)
+    del asked[7]
+    wanted = [None if user is unknown else TokenSubject(user, jti == revoked) for user, jti in asked[:49]]
+    assert found == wanted
+    assert [next(iter(command)) for command in commands] == ["aggregate"]
+
+
+async def test_the_longest_answer_to_lookups_that_share_a_command_comes_at_once(
+    backend: MongoBackend, make: Builder
+) -> None:
+    asked = [(await backend.users.create(make.user()), make.id()) for _ in range(MOST)]
+    for _, jti in asked:
+        await backend.blacklist.revoke(jti, make.clock.now() + HOUR)
+    commands = listening(backend)
+    found = await asyncio.gather(*(backend.users.get_token_subject(user.id, jti=jti) for user, jti in asked))
+    assert found == [TokenSubject(user, revoked=True) for user, _ in asked]
+    assert [next(iter(command)) for command in commands] == ["aggregate"]
 
 
 async def test_no_operation_by_a_key_scans_a_collection(
