@@ -336,8 +336,13 @@ class LoginAttemptRepoProtocol(Purgeable, Protocol):
         A window that opened `window` or longer ago counts as over, whatever it was opened with.
         """
 
-    async def clear(self, key: str) -> bool:
-        """Forget the attempts of a key; True where there were any."""
+    async def clear(self, key: str, *, at_most: int | None = None) -> bool:
+        """Forget the attempts of a key; True where there were any in an unexpired window. One round trip.
+
+        ATT-03  With `at_most` a higher count stays as it is, and the answer is False. The count is
+                looked at where it is deleted, so of attempts that are made meanwhile no more than
+                `at_most` are ever forgotten.
+        """
 
 
 class MfaCodeRepoProtocol(Purgeable, Protocol):

@@ -101,6 +101,30 @@ class RefusedAttemptsExtendTheWindow(Mutant):
     repositories: ClassVar = {"attempts": ExtendingAttempts}
 
 
+class ReadThenClear(MemoryAttempts):
+    async def clear(self, key: str, *, at_most: int | None = None) -> bool:
+        row = self._store.attempts.get(key)
+        await asyncio.sleep(0)
+        if row is None or (at_most is not None and row.count > at_most):
+            return False
+        return await super().clear(key)
+
+
+class ClearsWhatWasAddedMeanwhile(Mutant):
+    clauses = ("ATT-03", "COM-08")
+    repositories: ClassVar = {"attempts": ReadThenClear}
+
+
+class ClearAll(MemoryAttempts):
+    async def clear(self, key: str, *, at_most: int | None = None) -> bool:
+        return await super().clear(key)
+
+
+class ClearsWhateverTheCount(Mutant):
+    clauses = ("ATT-03",)
+    repositories: ClassVar = {"attempts": ClearAll}
+
+
 class OneInstantTooLong(MemoryPending):
     async def find_by_email(self, email_key: str) -> PendingRegistration | None:
         row = self._store.pending.get(email_key)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pymongo import ReturnDocument
 
@@ -47,8 +47,9 @@ class MongoAttempts(ExpiringRepository):
         row = await self._db.read(lambda connection: connection.attempts.find_one(query))
         return row["count"] if row is not None else 0
 
-    async def clear(self, key: str) -> bool:
-        row = await self._db.write(lambda connection: connection.attempts.find_one_and_delete({"_id": key}))
+    async def clear(self, key: str, *, at_most: int | None = None) -> bool:
+        query: dict[str, Any] = {"_id": key} | ({} if at_most is None else {"count": {"$lte": at_most}})
+        row = await self._db.write(lambda connection: connection.attempts.find_one_and_delete(query))
         return row is not None and row["expires_at"] > self._clock.now()
 
     async def _counted(self, key: str, window: timedelta, now: datetime) -> Raw:

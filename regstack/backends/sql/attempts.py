@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, case, delete, select
+from sqlalchemy import Integer, bindparam, case, delete, or_, select
 
 from regstack.backends.sql.repository import ExpiringRepository
 from regstack.models.attempt import AttemptDecision
@@ -49,7 +49,12 @@ class SqlAttempts(ExpiringRepository):
                 this, table.c.expires_at > bindparam("at"), table.c.window_start > bindparam("since")
             )
         )
-        self._clear = db.prepare(delete(table).where(this).returning(table.c.expires_at))
+        most = bindparam("most", type_=Integer)
+        self._clear = db.prepare(
+            delete(table)
+            .where(this, or_(most.is_(None), table.c.count <= most))
+            .returning(table.c.expires_at)
+        )
 
     async def claim(self, key: str, *, limit: int, window: timedelta, now: datetime) -> AttemptDecision:
         now = instant(now)
@@ -70,8 +75,8 @@ class SqlAttempts(ExpiringRepository):
         row = await self._db.fetch_one(self._recent, of_key=key, at=now, since=now - window)
         return int(row[0]) if row is not None else 0
 
-    async def clear(self, key: str) -> bool:
-        row = await self._db.fetch_one(self._clear, of_key=key)
+    async def clear(self, key: str, *, at_most: int | None = None) -> bool:
+        row = await self._db.fetch_one(self._clear, of_key=key, most=at_most)
         return row is not None and row[0] > self._clock.now()
 
     async def _counted(self, key: str, window: timedelta, now: datetime) -> tuple[int, datetime]:

@@ -46,9 +46,12 @@ class MemoryAttempts:
             return 0
         return row.count
 
-    async def clear(self, key: str) -> bool:
-        row = self._store.attempts.pop(key, None)
-        return row is not None and row.expires_at > self._clock.now()
+    async def clear(self, key: str, *, at_most: int | None = None) -> bool:
+        row = self._store.attempts.get(key)
+        if row is None or (at_most is not None and row.count > at_most):
+            return False
+        del self._store.attempts[key]
+        return row.expires_at > self._clock.now()
 
     async def purge_expired(
         self, now: datetime, *, grace: timedelta = PURGE_GRACE, batch: int = PURGE_BATCH

@@ -74,10 +74,10 @@ class CounterRules(Rules):
     def attempts_count_recent(self, key: str, window: timedelta, delay: timedelta) -> None:
         self.call("attempts.count_recent", key, window, self.moment(delay))
 
-    @rule(key=ATTEMPTS)
+    @rule(key=ATTEMPTS, at_most=st.one_of(st.none(), st.integers(0, 3)))
     @only_with("attempts")
-    def attempts_clear(self, key: str) -> None:
-        self.call("attempts.clear", key)
+    def attempts_clear(self, key: str, at_most: int | None) -> None:
+        self.call("attempts.clear", key, at_most=at_most)
 
     @rule(grace=GRACES, batch=BATCHES)
     @only_with("attempts")

@@ -194,7 +194,7 @@ async def test_counting_adds_nothing_and_ends_with_the_window(
             expect(came, wanted, did=f"counted within {window}, {age} after a window of {WINDOW} opened")
 
 
-@clause("attempts.clear")
+@clause("ATT-03")
 async def test_clearing_forgets_the_attempts_of_one_key(
     backend: Backend, clock: FrozenClock, make: Builder, expect: Expectation
 ) -> None:
@@ -208,3 +208,48 @@ async def test_clearing_forgets_the_attempts_of_one_key(
     expect(await backend.attempts.count_recent(other, WINDOW, now), 1, did="counted the other one")
     came = await backend.attempts.claim(key, limit=1, window=WINDOW, now=now + MILLISECOND)
     expect(came.allowed, True, did="claimed after clearing")
+
+
+@clause("ATT-03", "COM-06")
+async def test_a_count_above_the_given_one_is_not_cleared(
+    backend: Backend, clock: FrozenClock, make: Builder, expect: Expectation
+) -> None:
+    key, now = make.hash(), clock.now()
+    expect(await backend.attempts.clear(key, at_most=5), False, did="cleared a key without attempts")
+    for _ in range(3):
+        await backend.attempts.record_failure(key, window=WINDOW, now=now)
+    for most in (0, 2):
+        expect(
+            await backend.attempts.clear(key, at_most=most),
+            False,
+            did=f"cleared a count of 3, at most {most}",
+        )
+        expect(await backend.attempts.count_recent(key, WINDOW, now), 3, did="counted it")
+    expect(await backend.attempts.clear(key, at_most=3), True, did="cleared a count of 3, at most 3")
+    expect(await backend.attempts.count_recent(key, WINDOW, now), 0, did="counted it")
+    await backend.attempts.record_failure(key, window=WINDOW, now=now)
+    clock.advance(WINDOW)
+    expect(await backend.attempts.clear(key, at_most=3), False, did="cleared a window that is over")
+
+
+@clause("ATT-03", "COM-08")
+async def test_no_more_than_the_given_count_is_lost_to_a_clearing_at_the_same_time(
+    contest: Contest, backend: Backend, clock: FrozenClock, make: Builder, expect: Expectation
+) -> None:
+    now = clock.now()
+    for _ in range(contest.rounds):
+        keys = [make.hash() for _ in range(contest.size // 4)]
+        counting = [call("attempts.record_failure", key, window=WINDOW, now=now) for key in keys]
+        clearing = [call("attempts.clear", key, at_most=2) for key in keys]
+        for one in counting:
+            await one.make(backend)
+        outcomes = await contest.run([*clearing, *counting * 3])
+        for key, cleared in zip(keys, outcomes.all, strict=False):
+            lost = 4 - await backend.attempts.count_recent(key, WINDOW, now)
+            expect.that(
+                1 <= lost <= 2 if cleared.value else lost == 0,
+                came=lost,
+                wanted="1 or 2 lost where it was cleared, otherwise none",
+                did=f"added 3 attempts to one while it was cleared, at most 2: {cleared.name}; counted",
+                cause="the count is read first, and the row is deleted whatever has been added since",
+            )

@@ -325,6 +325,7 @@ async def test_a_repository_is_there_exactly_if_its_capability_is_declared(
         "users.get_token_subject",
         "blacklist.is_revoked",
         "attempts.claim",
+        "attempts.clear",
         pytest.param("oauth_identities.find_by_subject", marks=needs(Capability.OAUTH)),
     ],
 )
@@ -350,6 +351,7 @@ async def test_a_hot_operation_takes_one_round_trip(
         "users.get_token_subject": call(operation, user.id, jti=jti),
         "blacklist.is_revoked": call(operation, jti),
         "attempts.claim": call(operation, user.email_key, **claim),
+        "attempts.clear": call(operation, user.email_key, at_most=5),
         "oauth_identities.find_by_subject": call(operation, "https://accounts.google.com", "1"),
     }
     await calls[operation].make(backend)

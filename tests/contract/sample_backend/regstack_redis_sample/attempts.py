@@ -40,8 +40,8 @@ class RedisAttempts(Repository):
             return 0
         return int(count)
 
-    async def clear(self, key: str) -> bool:
-        return await self._did("clear", key, self._now())
+    async def clear(self, key: str, *, at_most: int | None = None) -> bool:
+        return await self._did("clear", key, self._now(), "" if at_most is None else at_most)
 
     async def purge_expired(
         self, now: datetime, *, grace: timedelta = PURGE_GRACE, batch: int = PURGE_BATCH

@@ -10,7 +10,11 @@ function operations.count(id, now, until_)
   return {row.count, row.expires_at}
 end
 
-function operations.clear(id, now)
+function operations.clear(id, now, at_most)
+  local row = find('attempt', id)
+  if row and at_most ~= '' and tonumber(row.count) > tonumber(at_most) then
+    return 0
+  end
   return alive(drop('attempt', id), now) and 1 or 0
 end
 
