@@ -165,7 +165,7 @@ class SqlUsers(UserTokens, UserCredentials, UserPaging):
 
         async def create(transaction: Transaction) -> list[Any] | None:
             # The account before the registration, as `delete` takes them: else the two wait for each other.
-            await transaction.fetch_one(self._lock_account, token=token_hash)
+            known = await transaction.fetch_one(self._lock_account, token=token_hash)
             taken = await transaction.fetch_one(self._take_pending, token=token_hash, at=at)
             if taken is None:
                 return None
@@ -180,8 +180,10 @@ class SqlUsers(UserTokens, UserCredentials, UserPaging):
                 is_verified=True,
             )
             account = {"user": user.id, "address_key": user.email_key}
-            row = await transaction.fetch_one(self._verify, **account, at=at)
-            row = row or await transaction.fetch_one(self._find_confirmed, **account)
+            row = None
+            if known is not None:  # else nobody has made it since: that takes this very row
+                row = await transaction.fetch_one(self._verify, **account, at=at)
+                row = row or await transaction.fetch_one(self._find_confirmed, **account)
             if row is None and pending.for_account:
                 return None
             if row is None:
