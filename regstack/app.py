@@ -118,13 +118,13 @@ class RegStack:
         self.password_hasher = make_password_hasher(config)
         self.jwt = JwtCodec(keys, clock, algorithm=config.jwt_algorithm, audience=config.jwt_audience)
         self._audit = Audit(keys)
-        throttle = Throttle(self.attempts, self.users, keys, clock)
+        waiting = config.background_queue_size
+        self._background = BackgroundQueue(name="background", capacity=waiting)
+        throttle = Throttle(self.attempts, self.users, keys, clock, self._background)
         self.lockout = Lockout(throttle, self._audit, config)
 
         self.mail = mail_composer if mail_composer is not None else MailComposer(config)
         self._template_dirs = list(config.extra_template_dirs)
-        waiting = config.background_queue_size
-        self._background = BackgroundQueue(name="background", capacity=waiting)
         event_queue = BackgroundQueue(name="events", capacity=waiting)
         mail_queue = BackgroundQueue(name="mail", capacity=config.email.queue_size, workers=MAIL_WORKERS)
         sms_queue = BackgroundQueue(name="sms", capacity=config.sms.queue_size, workers=SMS_WORKERS)

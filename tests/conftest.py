@@ -94,6 +94,7 @@ class World:
         """Sign in and give the access token."""
         answer = await self.post("/login", {"email": email, "password": password})
         assert answer.status_code == 200, answer.text
+        assert await self.rs.drain()  # the place is known from now on
         return str(answer.json()["access_token"])
 
 

@@ -26,6 +26,11 @@ class Dependencies:
     """
 
     def __init__(self, sessions: Sessions) -> None:
+        async def token(credentials: HTTPAuthorizationCredentials | None = Depends(_bearer)) -> str:
+            if credentials is None:
+                raise to_http(InvalidToken())
+            return credentials.credentials
+
         async def session(credentials: HTTPAuthorizationCredentials | None = Depends(_bearer)) -> Session:
             try:
                 if credentials is None:
@@ -53,7 +58,12 @@ class Dependencies:
             except RegStackError as error:
                 raise to_http(error) from error
 
+        self._token = token
         self._session, self._user, self._user_optional, self._admin = session, user, user_optional, admin
+
+    def bearer_token(self) -> Callable[..., Awaitable[str]]:
+        """Give the dependency for the token that a request carries, good or not; 401 without one."""
+        return self._token
 
     def current_session(self) -> Callable[..., Awaitable[Session]]:
         """Give the dependency for the signed-in account and its token; 401 without one."""

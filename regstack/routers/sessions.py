@@ -8,7 +8,6 @@ from fastapi import APIRouter, Depends
 
 from regstack.routers.schemas import Done, LoginBody, MfaRequiredAnswer, TokenAnswer, problems
 from regstack.services.second_factor import MfaChallenge
-from regstack.services.sessions import Session  # noqa: TC001 - FastAPI reads the annotation
 
 if TYPE_CHECKING:
     from fastapi.routing import APIRoute
@@ -43,8 +42,8 @@ def sessions_router(route: type[APIRoute], login: Login, sessions: Sessions, dep
         summary="End this session",
         description="The token is dead at once, in every process.",
     )
-    async def log_out(session: Session = Depends(deps.current_session())) -> Done:
-        await sessions.end(session)
+    async def log_out(token: str = Depends(deps.bearer_token())) -> Done:
+        await sessions.end(token)
         return Done()
 
     return router

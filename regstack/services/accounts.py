@@ -53,8 +53,9 @@ class Accounts:
             InvalidToken: the account changed in the meantime, by a reset for example.
         """
         await self._limits.claim("delete_account", user.email_key)
-        await self._reauthentication.check(user, current_password)
-        if not await self._users.delete(user.id, token_version=user.token_version):
+        async with self._reauthentication.of(user, current_password):
+            deleted = await self._users.delete(user.id, token_version=user.token_version)
+        if not deleted:
             raise InvalidToken
         self._audit.record("account_delete", user=user)
         self._events.fire("user_deleted", user=user)

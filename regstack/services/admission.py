@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from regstack.services.lockout import LOGIN
-
 if TYPE_CHECKING:
     from regstack.auth.clock import Clock
     from regstack.backends.protocols import UserRepoProtocol
@@ -36,23 +34,22 @@ class Admission:
         self._events = events
         self._clock = clock
 
-    async def admit(self, user: User, *, provider: str | None = None) -> AccessToken:
+    async def admit(self, user: User, *guessed: str, provider: str | None = None) -> AccessToken:
         """Record the sign-in and hand out an access token.
 
-        The caller's place counts as the owner's from now on, and the wrong passwords before are
-        forgotten, unless a provider's word stood for the password.
+        The caller's place counts as the owner's from now on, and the wrong guesses before are
+        forgotten. Neither needs the other, so all is written in one wait.
 
         Args:
             user: the snapshot that the factors were checked against; see `Sessions.issue`.
+            *guessed: purposes of the lockout that were claimed on the way.
             provider: whose word was enough, if no factor of this application's was asked for.
         """
-        writes = [
+        await asyncio.gather(
             self._users.record_login(user.id, self._clock.now()),
-            self._lockout.remember_place(user),
-        ]
-        if provider is None:
-            writes.append(self._lockout.clear(LOGIN, user.email_key))
-        await asyncio.gather(*writes)
+            *(self._lockout.clear(purpose, user.email_key) for purpose in guessed),
+        )
+        self._lockout.remember_place(user)
         if provider is None:
             self._audit.record("login", user=user)
         else:

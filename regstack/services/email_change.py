@@ -69,15 +69,15 @@ class EmailChange:
         """
         await self._limits.claim("change_email", user.email_key)
         address = parse_email(new_email)
-        await self._reauthentication.check(user, current_password)
         token = self._tokens.new(user.id)
-        stored = await self._users.put_email_change(
-            user.id,
-            hash_token(token),
-            address,
-            self._clock.now() + self._ttl,
-            token_version=user.token_version,
-        )
+        async with self._reauthentication.of(user, current_password):
+            stored = await self._users.put_email_change(
+                user.id,
+                hash_token(token),
+                address,
+                self._clock.now() + self._ttl,
+                token_version=user.token_version,
+            )
         if not stored:
             raise InvalidToken
         self._audit.record("email_change_request", user=user)

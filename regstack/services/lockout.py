@@ -81,11 +81,11 @@ class Lockout:
         if self._enabled:
             await self._throttle.lift(purpose, account)
 
-    async def remember_place(self, user: User) -> None:
-        """Know the caller's browser and network again.
+    def remember_place(self, user: User) -> None:
+        """Know the caller's browser and network again, soon after the answer.
 
         Args:
             user: the account as it is now that the last factor was right, or the password changed.
         """
         if self._enabled:
-            await self._throttle.remember_place(user)
+            self._throttle.remember_place(user)

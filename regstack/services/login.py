@@ -97,7 +97,7 @@ class Login:
             await self._users.rehash_password(user.id, old_hash=user.hashed_password, new_hash=check.new_hash)
         if self._second_factor is not None and user.is_mfa_enabled:
             return await self._second_factor.begin(user)
-        return await self._admission.admit(user)
+        return await self._admission.admit(user, LOGIN)
 
     def _check(self, subject: LoginSubject, *, matches: bool) -> User:
         user = subject.user

@@ -222,10 +222,13 @@ class OAuthAccounts:
         self._events.fire("oauth_account_unlinked", user=user, provider=provider)
 
     async def _unlink(self, user_id: str, provider: str) -> None:
-        user = await self._users.get_by_id(user_id)
+        # The session has said which account it is, so neither read needs the other.
+        user, identities = await asyncio.gather(
+            self._users.get_by_id(user_id), self._identities.list_for_user(user_id)
+        )
         if user is None:
             raise InvalidToken
-        linked = {identity.provider for identity in await self.linked(user)}
+        linked = {identity.provider for identity in identities}
         if provider not in linked:
             raise NotLinked
         if user.hashed_password is None and not (linked - {provider}) & self._providers.keys():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import re
 from dataclasses import dataclass
@@ -80,7 +81,8 @@ class OAuthExchange:
 
         The token is minted now, for the account as it was when the provider answered: whatever
         ended sessions since, or unlinked the identity, ended this sign-in too. An id that
-        another browser brings is used up as well, since it has leaked.
+        another browser brings is used up as well, since it has leaked. The row names the account, so
+        its two reads go out together, and so do the writes at the end.
 
         Args:
             exchange_id: as it came back from the provider.
@@ -98,13 +100,18 @@ class OAuthExchange:
         parts = _EXCHANGE_ID.fullmatch(exchange_id)
         if row is None or parts is None or row.result_user_id is None or not began(row, browser):
             raise UnknownExchange
-        user = await self._users.get_by_id(row.result_user_id)
+        user, linked = await asyncio.gather(
+            self._users.get_by_id(row.result_user_id), self._identities.list_for_user(row.result_user_id)
+        )
         if user is None or user.token_version != row.result_token_version:
             raise UnknownExchange
         self._accounts.admissible(user)
-        if parts[1] not in {identity.id for identity in await self._accounts.linked(user)}:
+        if parts[1] not in {identity.id for identity in linked}:
             raise UnknownExchange
-        outcome = await self._admit(user, parts[1], row.provider)
+        outcome, _ = await asyncio.gather(
+            self._admit(user, row.provider),
+            self._identities.touch_last_used(parts[1], self._clock.now()),
+        )
         self._events.fire(
             "oauth_signin_completed",
             user=user,
@@ -114,8 +121,7 @@ class OAuthExchange:
         )
         return SignIn(outcome, row.redirect_to, row.was_new_account)
 
-    async def _admit(self, user: User, identity_id: str, provider: str) -> AccessToken | MfaChallenge:
-        await self._identities.touch_last_used(identity_id, self._clock.now())
+    async def _admit(self, user: User, provider: str) -> AccessToken | MfaChallenge:
         if self._second_factor is not None and user.is_mfa_enabled:
             return await self._second_factor.begin(user)
         return await self._admission.admit(user, provider=provider)

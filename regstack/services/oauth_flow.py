@@ -204,8 +204,9 @@ class OAuthFlow:
         if not session.user.is_verified:
             raise EmailNotVerified
         if current_password is not None:
-            await self._reauthentication.check(session.user, current_password)
-        elif self._clock.now() - session.claims.issued_at > self._link_session_max_age:
+            async with self._reauthentication.of(session.user, current_password):
+                return await self._depart(provider, redirect_to, browser, session)
+        if self._clock.now() - session.claims.issued_at > self._link_session_max_age:
             raise SignInTooOld
         return await self._depart(provider, redirect_to, browser, session)
 

@@ -73,12 +73,12 @@ class Passwords:
         """
         await self._limits.claim("change_password", user.email_key)
         self._policy.check(new_password, context=[user.email_key, user.full_name or "", self._app_name])
-        await self._reauthentication.check(user, current_password)
-        hashed = await self._hasher.hash(new_password)
-        changed = await self._users.set_password(user.id, hashed, token_version=user.token_version)
+        async with self._reauthentication.of(user, current_password):
+            hashed = await self._hasher.hash(new_password)
+            changed = await self._users.set_password(user.id, hashed, token_version=user.token_version)
         if changed is None:
             raise InvalidToken
-        await self._lockout.remember_place(changed)
+        self._lockout.remember_place(changed)
         self._audit.record("password_change", user=changed)
         self._notices.password_changed(changed)
         self._events.fire("password_changed", user=changed)
@@ -119,8 +119,8 @@ class Passwords:
         await asyncio.gather(
             self._lockout.lift(LOGIN, user.email_key),
             self._lockout.lift(PASSWORD, user.email_key),
-            self._lockout.remember_place(user),
         )
+        self._lockout.remember_place(user)
         self._notices.password_changed(user)
         self._events.fire("password_reset_completed", user=user)
         return user

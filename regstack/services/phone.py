@@ -61,8 +61,8 @@ class Phone:
         number = parse_phone(phone_number)
         if not user.is_verified:
             raise EmailNotVerified
-        await self._reauthentication.check(user, current_password)
-        sent = await self._codes.send(user, MfaKind.PHONE_SETUP, number)
+        async with self._reauthentication.of(user, current_password):
+            sent = await self._codes.send(user, MfaKind.PHONE_SETUP, number)
         self._audit.record("phone_start", user=user)
         self._events.fire("phone_setup_started", user=user)
         return sent
@@ -91,7 +91,7 @@ class Phone:
             await self._put_back(user)
             raise InvalidToken
         await self._codes.drop(user, MfaKind.LOGIN)  # it went to the number before
-        await self._lockout.remember_place(changed)
+        self._lockout.remember_place(changed)
         self._audit.record("mfa_enable", user=changed)
         self._notices.mfa_enabled(changed, Delivery.to_phone(number).hint)
         self._events.fire("mfa_enabled", user=changed)
@@ -106,15 +106,15 @@ class Phone:
             InvalidToken: the account changed in the meantime, by a reset for example.
         """
         await self._limits.claim("phone_disable", user.email_key)
-        await self._reauthentication.check(user, current_password)
-        changed = await self._users.set_mfa_enabled(user.id, False)
+        async with self._reauthentication.of(user, current_password):
+            changed = await self._users.set_mfa_enabled(user.id, False)
         if _still(user, changed):
             changed = await self._users.set_phone(user.id, None)
         if changed is None or not _still(user, changed):
             await self._put_back(user)
             raise InvalidToken
         await self._codes.drop(user, MfaKind.LOGIN, MfaKind.PHONE_SETUP)
-        await self._lockout.remember_place(changed)
+        self._lockout.remember_place(changed)
         if user.is_mfa_enabled:
             self._audit.record("mfa_disable", user=changed)
             self._notices.mfa_disabled(changed)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from regstack.errors import NoPasswordSet, WrongPassword
+from regstack.errors import BackendError, NoPasswordSet, WrongPassword
+from regstack.models.line import one_line
 from regstack.services.lockout import PASSWORD
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from regstack.auth.passwords import PasswordHasher
     from regstack.models.user import User
     from regstack.services.audit import Audit
     from regstack.services.lockout import Lockout
+
+logger = logging.getLogger(__name__)
 
 
 class Reauthentication:
@@ -22,8 +30,13 @@ class Reauthentication:
         self._lockout = lockout
         self._audit = audit
 
-    async def check(self, user: User, password: str) -> None:
+    @asynccontextmanager
+    async def of(self, user: User, password: str) -> AsyncIterator[None]:
         """Let through who knows the password.
+
+        What is done inside goes to storage together with the forgetting of the wrong guesses, so
+        neither waits for the other. A count that stays only costs the owner guesses, so it does not
+        decide what is told of the change.
 
         Raises:
             NoPasswordSet: the account has none.
@@ -39,4 +52,14 @@ class Reauthentication:
         if not check.matches:
             self._audit.record("reauthentication", "failure", user=user)
             raise WrongPassword
-        await self._lockout.clear(PASSWORD, user.email_key)
+        forgetting = asyncio.create_task(self._forget(user))
+        try:
+            yield
+        finally:
+            await forgetting
+
+    async def _forget(self, user: User) -> None:
+        try:
+            await self._lockout.clear(PASSWORD, user.email_key)
+        except BackendError as error:
+            logger.warning("wrong passwords stay counted: %s: %s", type(error).__name__, one_line(error))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from regstack.errors import AuthenticationError, ChallengeOver, SecondFactorUnavailable, WrongCode
 from regstack.models.mfa_code import MfaKind
+from regstack.services.lockout import LOGIN, MFA
 
 if TYPE_CHECKING:
     from regstack.auth.tokens import Claims
@@ -119,8 +120,7 @@ class SecondFactor:
         except (WrongCode, ChallengeOver) as error:
             self._audit.record("login_code", "failure", user=user, reason=reason_of(error))
             raise
-        await self._codes.forget_guesses(user)
-        return await self._admission.admit(user)
+        return await self._admission.admit(user, LOGIN, MFA)
 
     async def _find(self, token: str) -> tuple[Claims, User, str]:
         claims = self._codes.read(MfaKind.LOGIN, token)

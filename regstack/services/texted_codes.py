@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -131,12 +132,7 @@ class TextedCodes:
 
     async def drop(self, user: User, *kinds: MfaKind) -> None:
         """Make the outstanding codes useless."""
-        for kind in kinds:
-            await self._codes.delete(user.id, kind)
-
-    async def forget_guesses(self, user: User) -> None:
-        """Forget the wrong guesses before the right one; texts stay counted, since each is paid for."""
-        await self._lockout.clear(MFA, user.email_key)
+        await asyncio.gather(*(self._codes.delete(user.id, kind) for kind in kinds))
 
     def _hash(self, kind: MfaKind, claims: Claims, code: str) -> str:
         # Under the key that signed the token, so that a change of `jwt_secret` cuts nobody off.

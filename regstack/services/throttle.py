@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from regstack.backends.protocols import LoginAttemptRepoProtocol, UserRepoProtocol
     from regstack.models.attempt import AttemptDecision
     from regstack.models.user import User
+    from regstack.services.background import BackgroundQueue
 
 KNOWN_FOR = timedelta(days=30)
 """How long a place counts as the owner's after a sign-in from it, at the least; twice that at the most."""
@@ -45,15 +46,22 @@ class Throttle:
         users: whose places they are.
         keys: key of the hashes, so that storage knows no address.
         clock: the time.
+        background: where places are remembered.
     """
 
     def __init__(
-        self, attempts: LoginAttemptRepoProtocol, users: UserRepoProtocol, keys: KeyRing, clock: Clock
+        self,
+        attempts: LoginAttemptRepoProtocol,
+        users: UserRepoProtocol,
+        keys: KeyRing,
+        clock: Clock,
+        background: BackgroundQueue,
     ) -> None:
         self._attempts = attempts
         self._users = users
         self._keys = keys
         self._clock = clock
+        self._background = background
 
     async def claim(self, counter: str, rule: Rule) -> AttemptDecision:
         """Pay for one attempt."""
@@ -79,12 +87,12 @@ class Throttle:
         """Set the common counter back, or those of the caller's places where it is used up.
 
         It is so by an attack, mostly: that the owner signs in from a known place gives the attacker
-        no new guesses.
+        no new guesses. Storage looks at the count where it deletes it, so one wait is enough, and
+        whoever paid for an attempt finds a count. Where there is none, somebody else has just cleared
+        it, and clearing the places as well takes nothing from anybody.
         """
         common = f"{purpose}:{account}"
-        if await self._attempts.count_recent(self._key(common), rule.window, self._clock.now()) <= rule.limit:
-            await self._attempts.clear(self._key(common))
-        else:
+        if not await self._attempts.clear(self._key(common), at_most=rule.limit):
             await asyncio.gather(
                 *(self._attempts.clear(self._key(f"{common}:{place}")) for place in _places())
             )
@@ -93,22 +101,29 @@ class Throttle:
         """Set the common counter back, used up or not."""
         await self._attempts.clear(self._key(f"{purpose}:{account}"))
 
-    async def remember_place(self, user: User) -> None:
-        """Count the caller's browser and network as the owner's from now on."""
+    def remember_place(self, user: User) -> None:
+        """Count the caller's browser and network as the owner's soon, after the answer.
+
+        The answer waits for none of it: a place that is lost on the way only lets its owner in later
+        during an attack, and is remembered at the next sign-in.
+        """
         caller = current_caller()
         if caller is None:
             return
         if caller.device is None:
             caller.device = caller.remember_device = secrets.token_urlsafe(16)
         owner = _owner(user)
-        await asyncio.gather(*(self._remember(self._key(f"place:{owner}:{place}")) for place in _places()))
+        marks = [self._key(f"place:{owner}:{place}") for place in _places()]
+        self._background.put(lambda: self._remember(marks), label="remember-place")
 
-    async def _remember(self, key: str) -> None:
-        """Open a mark of twice `KNOWN_FOR`, unless there is one that still has half of it to go."""
+    async def _remember(self, marks: list[str]) -> None:
+        """Open marks of twice `KNOWN_FOR`, unless there is one that still has half of it to go."""
         now = self._clock.now()
-        if not await self._attempts.count_recent(key, KNOWN_FOR, now):
-            await self._attempts.clear(key)
-            await self._attempts.record_failure(key, window=2 * KNOWN_FOR, now=now)
+        counts = await asyncio.gather(*(self._attempts.count_recent(mark, KNOWN_FOR, now) for mark in marks))
+        for mark, count in zip(marks, counts, strict=True):
+            if not count:
+                await self._attempts.clear(mark)
+                await self._attempts.record_failure(mark, window=2 * KNOWN_FOR, now=now)
 
     async def _known_place(self, account: str) -> str | None:
         places = _places()

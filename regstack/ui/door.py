@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from fastapi.responses import RedirectResponse
@@ -55,16 +56,20 @@ class Door:
             return site.sign_in_cookie.put(challenged, outcome.token, outcome.expires_in)
         response = site.cookie.put(RedirectResponse(path, 303) if path else site.go("me", done=done), outcome)
         # A browser holds one session; the one it had must not live on unseen (ASVS 5.0, V7.2.4).
-        if earlier := await self.find_session(request):
-            await self._sessions.end(earlier)
+        await self._end_session(request)
         return self._forget_unfinished(request, response)
 
     async def let_out(self, request: Request) -> Response:
         """End the session that a browser has."""
-        if session := await self.find_session(request):
-            await self._sessions.end(session)
+        await self._end_session(request)
         response = self._site.cookie.drop(self._site.go("login", done="signed-out"))
         return self._forget_unfinished(request, response)
+
+    async def _end_session(self, request: Request) -> None:
+        token = self._site.cookie.read(request)
+        if token is not None:
+            with suppress(InvalidToken):
+                await self._sessions.end(token)
 
     def _forget_unfinished(self, request: Request, response: R) -> R:
         for cookie in (self._site.sign_in_cookie, self._site.phone_cookie):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -47,6 +48,18 @@ async def test_a_person_registers_confirms_logs_in_is_recognised_and_logs_out(wo
     assert (await world.post("/logout", token=token)).status_code == 200
     assert (await world.get("/me", token)).status_code == 401
     assert (await world.post("/logout", token=token)).status_code == 401
+
+
+async def test_of_logouts_at_once_one_ends_the_session_and_the_others_come_too_late(world: Any) -> None:
+    await world.account()
+    token = await world.log_in()
+    ended: list[Any] = []
+    world.rs.on("user_logged_out", lambda **payload: ended.append(payload))
+    answers = await asyncio.gather(*(world.post("/logout", token=token) for _ in range(4)))
+    assert sorted(answer.status_code for answer in answers) == [200, 401, 401, 401]
+    assert (await world.get("/me", token)).status_code == 401
+    assert await world.rs.drain()
+    assert len(ended) == 1
 
 
 async def test_a_forgotten_password_is_replaced_and_everything_earlier_is_dead(world: Any) -> None:

@@ -94,7 +94,10 @@ MUTANTS = [
         "a confirmed phone forgives no guesses",
         rewrite(
             f"{PHONE}.confirm",
-            ("await self._codes.drop(user, MfaKind.LOGIN)", "await self._codes.forget_guesses(user)"),
+            (
+                "await self._codes.drop(user, MfaKind.LOGIN)",
+                "await self._lockout.clear('mfa', user.email_key)",
+            ),
         ),
         ("test_second_factor.py::test_a_phone_that_is_confirmed_brings_no_new_guesses",),
     ),
@@ -105,7 +108,8 @@ MUTANTS = [
             LOGIN,
             (
                 "return await self._second_factor.begin(user)",
-                "await self._admission.admit(user)\n        return await self._second_factor.begin(user)",
+                "await self._admission.admit(user, LOGIN)\n"
+                "        return await self._second_factor.begin(user)",
             ),
         ),
         ("test_second_factor.py::test_the_password_lockout_is_not_cleared_by_the_password_alone",),

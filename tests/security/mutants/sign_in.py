@@ -67,7 +67,7 @@ MUTANTS = [
         "3",
         "guesses at the current password are counted",
         rewrite(
-            "regstack.services.reauthentication:Reauthentication.check",
+            "regstack.services.reauthentication:Reauthentication.of",
             ("await self._lockout.claim(PASSWORD, user.email_key, signed_in=True)", "pass"),
         ),
         (

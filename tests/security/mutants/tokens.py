@@ -7,6 +7,7 @@ from tests.security.mutant import Mutant, replace, rewrite
 CHECK = "regstack.auth.tokens:JwtCodec.check"
 READ = "regstack.auth.tokens:JwtCodec._read"
 RECOGNISE = "regstack.services.sessions:Sessions.recognise"
+SESSION = "regstack.services.sessions:Sessions._session"
 VECTORS = "test_token_confusion.py::test_every_fault_is_answered_by_one_identical_401"
 DEAD = "test_token_confusion.py::test_a_dead_token_is_answered_as_a_forged_one"
 ENDS = "test_stale_credentials.py::test_what_ends_sessions_ends_every_credential_on_every_worker"
@@ -108,7 +109,7 @@ MUTANTS = [
     Mutant(
         "9",
         "a token dies with the version that it was signed under",
-        rewrite(RECOGNISE, ("or subject.user.token_version != claims.ver", "")),
+        rewrite(SESSION, ("or user.token_version != claims.ver", "")),
         (
             ENDS,
             VECTORS,
@@ -123,14 +124,23 @@ MUTANTS = [
     ),
     Mutant(
         "9",
+        "a session that is over is not ended again",
+        rewrite("regstack.services.sessions:Sessions.end", ("or not was_good", "")),
+        (
+            "tests/http/test_main_job.py::"
+            "test_of_logouts_at_once_one_ends_the_session_and_the_others_come_too_late",
+        ),
+    ),
+    Mutant(
+        "9",
         "a disabled account has no session",
-        rewrite(RECOGNISE, ("or not subject.user.is_active", "")),
+        rewrite(SESSION, ("or not user.is_active", "")),
         ("test_stale_credentials.py::test_a_disabled_account_is_out_whatever_version_its_token_carries",),
     ),
     Mutant(
         "9",
         "an account that is not verified has no session where verification is required",
-        rewrite(RECOGNISE, ("or (self._require_verification and not subject.user.is_verified)", "")),
+        rewrite(SESSION, ("or (self._require_verification and not user.is_verified)", "")),
         (
             "test_stale_credentials.py::"
             "test_a_session_of_an_unverified_account_ends_when_verification_is_required",
@@ -140,7 +150,7 @@ MUTANTS = [
     Mutant(
         "1",
         "the row of a session is the one that its token names",
-        rewrite(RECOGNISE, ("or subject.user.id != claims.sub", "")),
+        rewrite(SESSION, ("user.id != claims.sub ", "False ")),
         ("test_wrong_row.py::test_a_session_whose_row_is_another_account_s_is_refused",),
     ),
 ]
