@@ -17,11 +17,8 @@ from regstack.backends.base import Backend
 from regstack.testing.harness import StatementCount, UrlHarness
 from regstack.testing.proxy import Address
 from tests.servers.databases import PostgresDatabases
-from tests.servers.mongo import MongoReplicaSet, MongoServer
+from tests.servers.mongo import MongoReplicaSet, MongoServer, sent_by_the_driver
 from tests.servers.postgres import PostgresServer
-
-OP_QUERY = 2004
-"""Operation of MongoDB's wire protocol by which drivers greet a server."""
 
 
 class SqliteHarness(UrlHarness):
@@ -151,10 +148,7 @@ class MongoHarness(UrlHarness):
         return {**(self._settings or {}), "database_url": url}
 
     def is_upkeep(self, request: bytes) -> bool:
-        """Find the driver's greetings (OP_QUERY) and its monitoring (OP_MSG whose command is hello)."""
-        if int.from_bytes(request[12:16], "little") == OP_QUERY:
-            return True
-        return request[26:].partition(b"\0")[0].lower() in {b"hello", b"ismaster", b"endsessions"}
+        return sent_by_the_driver(request)
 
     def close(self) -> None:
         self.server.close()

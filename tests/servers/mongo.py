@@ -23,6 +23,16 @@ PARAMETERS = (
     "enableTestCommands=1",  # fail points
 )
 
+OP_QUERY = 2004
+"""Operation of MongoDB's wire protocol by which drivers greet a server."""
+
+
+def sent_by_the_driver(request: bytes) -> bool:
+    """Find the driver's greetings (OP_QUERY) and its monitoring (OP_MSG whose command is hello)."""
+    if int.from_bytes(request[12:16], "little") == OP_QUERY:
+        return True
+    return request[26:].partition(b"\0")[0].lower() in {b"hello", b"ismaster", b"endsessions"}
+
 
 class MongoServer(Server):
     """One mongod: a standalone server, or a member of a replica set.
