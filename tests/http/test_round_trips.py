@@ -10,6 +10,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -133,9 +134,10 @@ class Meter(Walk):
 
 
 @pytest.fixture
-async def meter(make_world: Any, database_url: str) -> AsyncIterator[Meter]:
-    """A walker in front of an application whose storage is counted."""
-    waits, settings = Waits(), everything_on() | {"oauth_providers": providers()}
+async def meter(make_world: Any, database_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Meter]:
+    """A walker in front of an application whose storage is counted; a parameter are settings."""
+    waits = Waits()
+    settings = everything_on() | {"oauth_providers": providers()} | getattr(request, "param", {})
     async with AsyncExitStack() as stack:
         if not database_url.startswith("sqlite"):
             proxy = await stack.enter_async_context(on_the_wire(database_url, waits))
@@ -197,3 +199,18 @@ async def test_what_is_sent_together_is_one_wait_and_what_needs_an_answer_is_ano
     waits.begin()
     await asyncio.gather(users.count(), count_later())
     assert [len(wait) for wait in waits.seen()] == [2]
+
+
+@pytest.mark.parametrize("meter", [{"login_rate_limit": "5/minute;20/hour"}], indirect=True)
+@ON_EACH
+async def test_a_limit_costs_one_wait_for_the_network_and_one_for_the_account(meter: Meter) -> None:
+    body = {"email": KNOWN["root"], "password": KNOWN["root_password"]}
+    await meter.make(Step("POST /login", 200, body))
+    assert [len(wait) for wait in meter.counts()["POST /login"]] == [2, 2, 1, 1, 2]
+
+
+def test_the_page_shows_the_budgets() -> None:
+    page = (Path(__file__).parents[2] / "docs/performance.md").read_text("utf-8")
+    rows = re.findall(r"^\| `([A-Z]+ /[^`]*)`(,[^|]*)? \| (\d+) \| (\d+) \| (\d+) \|$", page, re.MULTILINE)
+    shown = {route + (", half" if half else ""): tuple(map(int, counts)) for route, half, *counts in rows}
+    assert shown == BUDGETS
