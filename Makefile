@@ -40,8 +40,8 @@ contract: $(STAMP) ## run the storage contract on every backend
 mutants: $(STAMP) ## take out each defence and see which attack gets through
 	$(BIN)/pytest tests/security/test_mutants.py -n $(JOBS)
 
-bench: $(STAMP) ## measure, and print ratios of things measured in the same run
-	$(BIN)/pytest benchmarks -s -p no:xdist
+bench: $(STAMP) ## measure for ten minutes, print the figures beside their goals, write benchmarks/RESULTS.md
+	$(BIN)/pytest benchmarks -s -p no:xdist --results benchmarks/RESULTS.md
 
 soak: $(STAMP) ## run the long tests: 100 kills, ten fail-overs, races many times over
 	$(BIN)/pytest -m soak -n $(JOBS)

@@ -1,65 +1,74 @@
-"""Ratios of things measured in the same run, one after the other in turns.
+"""Collects the figures of a run, prints their table and writes it down.
 
-A figure in seconds says more about the machine than about the code, so none is printed, and
-nothing asserts one. A ratio is `subject / floor`: medians of CPU time of the whole process, all
-threads included.
+A figure in seconds says more about the machine than about the code, so nearly all are ratios of
+things measured in the same run, and nothing asserts one.
 """
 
 from __future__ import annotations
 
-import statistics
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
+from benchmarks.figures import Figures
+from benchmarks.results import page
+from benchmarks.rounds import ROUNDS, in_turns, ratio
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-ROUNDS = 7
-
-_lines = pytest.StashKey[list[str]]()
+_figures = pytest.StashKey[Figures]()
+_began = pytest.StashKey[float]()
 
 
 class Compare(Protocol):
-    """Measures several things in turns and keeps their ratios for the summary."""
+    """Measures several things in turns and keeps their ratios for the table."""
 
-    def __call__(self, title: str, *, floor: str, **measured: Callable[[], float]) -> Mapping[str, float]:
-        """Give each thing's ratio to `floor`; each callable does its work and gives CPU seconds."""
+    def __call__(self, title: str, *, floor: str, **measured: Callable[[], float]) -> None:
+        """Add each thing's ratio to `floor`; each callable does its work and gives CPU seconds."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take the file to write the table to."""
+    parser.addoption("--results", type=Path, help="Markdown file that takes the table of figures.")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make room for the lines of the summary."""
-    config.stash[_lines] = []
+    """Make room for the figures."""
+    config.stash[_figures] = Figures()
+    config.stash[_began] = time.monotonic()
+
+
+@pytest.fixture(scope="session")
+def figures(pytestconfig: pytest.Config) -> Figures:
+    """Give what takes measured figures into the table at the end of the run."""
+    return pytestconfig.stash[_figures]
 
 
 @pytest.fixture
-def compare(pytestconfig: pytest.Config) -> Compare:
-    """Measure in turns, so that a busy moment of the machine hits everything alike."""
+def compare(figures: Figures) -> Compare:
+    """Measure in turns, and add the ratios to the table."""
 
-    def run(title: str, *, floor: str, **measured: Callable[[], float]) -> Mapping[str, float]:
-        for work in measured.values():
-            work()
-        seconds: dict[str, list[float]] = {name: [] for name in measured}
-        for _ in range(ROUNDS):
-            for name, work in measured.items():
-                seconds[name].append(work())
-        base = statistics.median(seconds[floor])
-        ratios = {name: statistics.median(each) / base for name, each in seconds.items()}
-        lines = pytestconfig.stash[_lines]
-        lines.append(f"{title}, relative to: {floor.replace('_', ' ')}")
-        for name, each in seconds.items():
+    def run(title: str, *, floor: str, **measured: Callable[[], float]) -> None:
+        taken = in_turns(measured)
+        for name, rounds in taken.items():
             if name != floor:
-                low, high = min(each) / base, max(each) / base
-                lines.append(
-                    f"  {name.replace('_', ' '):<44} {ratios[name]:7.2f}   ({low:.2f} to {high:.2f})"
-                )
-        return ratios
+                value, low, high = ratio(rounds, taken[floor])
+                group = f"{title}, over {floor.replace('_', ' ')}"
+                figures.add(group, name.replace("_", " "), value, low=low, high=high)
 
     return run
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print all ratios of the run."""
-    terminalreporter.section(f"ratios of CPU time, median of {ROUNDS} rounds (lowest to highest)")
-    for line in config.stash[_lines]:
+    """Print all figures of the run, and write them where `--results` says."""
+    taken = config.stash[_figures]
+    minutes = (time.monotonic() - config.stash[_began]) / 60
+    terminalreporter.section(f"figures: the median of {ROUNDS} rounds (lowest to highest)")
+    for line in taken.text():
         terminalreporter.write_line(line)
+    if path := config.getoption("results"):
+        path.write_text(page(taken, minutes=minutes))
+        terminalreporter.write_line(f"\nwritten to {path}")

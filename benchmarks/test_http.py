@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from conftest import Compare
+    from benchmarks.conftest import Compare
 
 REQUESTS = 200
 EMAIL, PASSWORD = "alice@example.com", "correct horse battery"

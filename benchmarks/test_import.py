@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Compare
+    from benchmarks.conftest import Compare
 
 
 def cpu_of(statement: str) -> float:

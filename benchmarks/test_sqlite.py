@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
-    from conftest import Compare
+    from benchmarks.conftest import Compare
 
 READS = 500
 WRITES = 50

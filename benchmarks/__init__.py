@@ -1,0 +1,1 @@
+"""What regstack costs, as ratios of things measured in turns in one run."""
