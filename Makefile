@@ -15,13 +15,18 @@ PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 EXTRAS := sql limits smtp sms oauth serve testing
 
+# Released packages that `make bench` measures beside this one, once `make bench-peers` has installed them.
+PEERS := fastapi-users crudauth
+# Versions that they share with this package.
+SHARED := fastapi|starlette|pydantic|pydantic-core|uvicorn
+
 comma := ,
 space := $(subst ,, )
 
-.PHONY: help demo test lint contract mutants bench soak docs constraints clean
+.PHONY: help demo test lint contract mutants bench bench-peers soak docs constraints clean
 
 help: ## say what the targets do
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## / – /'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## / – /'
 
 demo: $(STAMP) ## run a complete application on http://127.0.0.1:8000 that forgets everything when it stops
 	rm -rf build/mail
@@ -40,8 +45,10 @@ contract: $(STAMP) ## run the storage contract on every backend
 mutants: $(STAMP) ## take out each defence and see which attack gets through
 	$(BIN)/pytest tests/security/test_mutants.py -n $(JOBS)
 
-bench: $(STAMP) ## measure for ten minutes, print the figures beside their goals, write benchmarks/RESULTS.md
+bench: $(STAMP) build/bench/installed ## measure for ten minutes, print figures beside goals, write benchmarks/RESULTS.md
 	$(BIN)/pytest benchmarks -s -p no:xdist --results benchmarks/RESULTS.md
+
+bench-peers: $(PEERS:%=build/peers/%/installed) ## install what `make bench` then measures beside this package
 
 soak: $(STAMP) ## run the long tests: 100 kills, ten fail-overs, races many times over
 	$(BIN)/pytest -m soak -n $(JOBS)
@@ -65,4 +72,15 @@ $(STAMP): $(PROJECTS) constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --group dev \
 	  --editable ".[$(subst $(space),$(comma),$(EXTRAS))]" $(addprefix --editable ,$(PLUGINS))
+	@touch $@
+
+build/bench/installed: benchmarks/environments/server.txt $(STAMP)
+	rm -rf $(@D)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --target $(@D) --requirement $<
+	@touch $@
+
+build/peers/%/installed: benchmarks/environments/%.txt constraints.txt $(STAMP)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
+	grep -E '^($(SHARED))==' constraints.txt > $(@D)/shared.txt
+	$(BIN)/uv pip install --quiet --python $(@D)/bin/python --constraint $(@D)/shared.txt --requirement $<
 	@touch $@

@@ -6,18 +6,24 @@ things measured in the same run, and nothing asserts one.
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
+from pymongo import MongoClient
 
 from benchmarks.figures import Figures
 from benchmarks.results import page
 from benchmarks.rounds import ROUNDS, in_turns, ratio
+from benchmarks.running import Running
+from tests.servers.databases import PostgresDatabases
+from tests.servers.mongo import MongoReplicaSet
+from tests.servers.postgres import PostgresServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
 
 _figures = pytest.StashKey[Figures]()
 _began = pytest.StashKey[float]()
@@ -55,11 +61,50 @@ def compare(figures: Figures) -> Compare:
         taken = in_turns(measured)
         for name, rounds in taken.items():
             if name != floor:
-                value, low, high = ratio(rounds, taken[floor])
                 group = f"{title}, over {floor.replace('_', ' ')}"
-                figures.add(group, name.replace("_", " "), value, low=low, high=high)
+                figures.add(group, name.replace("_", " "), **ratio(rounds, taken[floor])._asdict())
 
     return run
+
+
+@pytest.fixture(scope="session")
+def postgres_url(figures: Figures) -> Iterator[str]:
+    """Give the URL of a PostgreSQL server that waits for its disk, as a real one does."""
+    with PostgresServer(durable=True) as server:
+        figures.versions["PostgreSQL"] = server.sql("SHOW server_version")
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def mongo_url(figures: Figures) -> Iterator[str]:
+    """Give the URL of a MongoDB replica set of one node, without a database."""
+    with MongoReplicaSet() as servers:
+        with MongoClient[dict[str, Any]](servers.url) as client:
+            figures.versions["MongoDB"] = str(client.server_info()["version"])
+        yield servers.url
+
+
+@pytest.fixture(scope="session")
+def new_url(
+    figures: Figures, postgres_url: str, mongo_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mapping[str, Callable[[], str]]]:
+    """Give what makes an empty database and names it, by backend."""
+    figures.versions["SQLite"] = sqlite3.sqlite_version
+    databases = PostgresDatabases(postgres_url)
+    names = iter(range(1000))
+    yield {
+        "SQLite": lambda: f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('sqlite')}/accounts.db",
+        "PostgreSQL": databases.empty,
+        "MongoDB": lambda: mongo_url.replace("/?", f"/bench{next(names)}?"),
+    }
+    databases.close()
+
+
+@pytest.fixture(scope="session")
+def running(new_url: Mapping[str, Callable[[], str]]) -> Iterator[Running]:
+    """Give all servers, up at once."""
+    with Running.on(new_url) as servers:
+        yield servers
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import statistics
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+T = TypeVar("T")
 
 ROUNDS = int(os.environ.get("REGSTACK_BENCH_ROUNDS", "7"))
 """How often each thing is measured, unless a benchmark says otherwise."""
@@ -33,16 +35,16 @@ class Spread(NamedTuple):
         return cls(statistics.median(taken), taken[0], taken[-1])
 
 
-def in_turns(measured: Mapping[str, Callable[[], float]], *, rounds: int = ROUNDS) -> dict[str, list[float]]:
+def in_turns(measured: Mapping[str, Callable[[], T]], *, rounds: int = ROUNDS) -> dict[str, list[T]]:
     """Measure each thing once a round; every other round goes backwards, so none always follows another.
 
     Args:
-        measured: does the work and gives its cost, or its rate.
+        measured: does the work and gives what it cost.
         rounds: how often; a first one, which fills caches, is thrown away.
     """
     for work in measured.values():
         work()
-    taken: dict[str, list[float]] = {name: [] for name in measured}
+    taken: dict[str, list[T]] = {name: [] for name in measured}
     for number in range(rounds):
         for name in list(measured) if number % 2 == 0 else reversed(list(measured)):
             taken[name].append(measured[name]())
