@@ -18,11 +18,18 @@ sys.path[0] = str(Path(__file__).parents[1])
 
 async def first_answer(app: Any, path: str, token: str) -> None:
     """Start an ASGI application, ask it once, and stop it."""
-    to_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-    from_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-    lifespan = asyncio.create_task(app({"type": "lifespan", "state": {}}, to_app.get, from_app.put))
-    await to_app.put({"type": "lifespan.startup"})
-    assert (await from_app.get())["type"] == "lifespan.startup.complete"
+    to_lifespan: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    from_lifespan: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    lifespan = asyncio.create_task(app({"type": "lifespan", "state": {}}, to_lifespan.get, from_lifespan.put))
+    await to_lifespan.put({"type": "lifespan.startup"})
+    assert (await from_lifespan.get())["type"] == "lifespan.startup.complete"
+    assert await status(app, path, token) == 200
+    await to_lifespan.put({"type": "lifespan.shutdown"})
+    await lifespan
+
+
+async def status(app: Any, path: str, token: str) -> int:
+    """Ask an ASGI application, and give the status of its answer."""
     scope = {
         "type": "http",
         "asgi": {"version": "3.0"},
@@ -37,12 +44,16 @@ async def first_answer(app: Any, path: str, token: str) -> None:
         "client": ("127.0.0.1", 1),
         "server": ("127.0.0.1", 80),
     }
-    await to_app.put({"type": "http.request", "body": b"", "more_body": False})
-    await app(scope, to_app.get, from_app.put)
-    assert (await from_app.get())["status"] == 200
-    assert (await from_app.get())["type"] == "http.response.body"
-    await to_app.put({"type": "lifespan.shutdown"})
-    await lifespan
+    answer: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        answer.append(message)
+
+    await app(scope, receive, send)
+    return int(answer[0]["status"])
 
 
 def main(path: str) -> None:
