@@ -15,6 +15,7 @@ from regstack.errors import ConfigurationError
 from regstack.services.accounts import Accounts
 from regstack.services.administration import Administration
 from regstack.services.admission import Admission
+from regstack.services.caller import hung_up
 from regstack.services.confirmation import Confirmation
 from regstack.services.email_change import EmailChange
 from regstack.services.limits import parse_limits
@@ -254,7 +255,10 @@ def make_password_hasher(config: RegStackConfig) -> PasswordHasher:
         parallelism=config.password_hash_parallelism,
     )
     return PasswordHasher(
-        cost, threads=config.password_hash_threads, queue_size=config.password_hash_queue_size
+        cost,
+        threads=config.password_hash_threads,
+        queue_size=config.password_hash_queue_size,
+        hung_up=hung_up,
     )
 
 

@@ -63,6 +63,11 @@ class Served:
                 self._ready.set_exception(error)
             raise
 
+    @property
+    def connections(self) -> set[Any]:
+        """The connections that clients hold open, as far as the server knows."""
+        return self._server.server_state.connections
+
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine where the application runs, and give what it gives."""
         loop = self._ready.result(DEADLINE_SECONDS)

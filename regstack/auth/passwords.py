@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import secrets
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from pwdlib import PasswordHash
 from pwdlib.exceptions import PwdlibError
 from pwdlib.hashers.argon2 import Argon2Hasher
 
-from regstack.errors import Overloaded
+from regstack.auth.bounded_threads import BoundedThreads
+from regstack.auth.processors import usable_processors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from concurrent.futures import Future
+    from contextlib import AbstractContextManager
+
+    from regstack.auth.bounded_threads import HungUp, Turn
 
 T = TypeVar("T")
-
-RETRY_AFTER = timedelta(seconds=2)
-"""What a request that finds the queue full is told to wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +86,21 @@ class PasswordCheck:
 class PasswordHasher:
     """Hashes and checks passwords without ever blocking the event loop.
 
-    Threads start at first use and end with `close`.
-
     Args:
         parameters: cost of one hash.
-        threads: how many hashes run at the same time.
+        threads: how many hashes run at the same time; None for as many as suit this machine.
         queue_size: how many may wait for a thread.
+        hung_up: see `BoundedThreads`.
     """
 
-    def __init__(self, parameters: Argon2Parameters, *, threads: int = 2, queue_size: int = 64) -> None:
+    def __init__(
+        self,
+        parameters: Argon2Parameters,
+        *,
+        threads: int | None = None,
+        queue_size: int = 64,
+        hung_up: HungUp = lambda: None,
+    ) -> None:
         self._hash = PasswordHash(
             (
                 Argon2Hasher(
@@ -109,42 +111,47 @@ class PasswordHasher:
             )
         )
         self._nobody = _unmatched_hash(parameters)
-        self._threads = threads
-        self._capacity = threads + queue_size
-        self._busy = 0
-        self._lock = threading.Lock()
-        self._executor: ThreadPoolExecutor | None = None
+        self._threads = BoundedThreads(threads or suitable_threads(), queue_size, hung_up=hung_up)
 
-    async def hash(self, password: str) -> str:
+    async def hash(self, password: str, turn: Turn | None = None) -> str:
         """Give the PHC string of a new hash.
 
-        Raises:
-            Overloaded: the queue is full.
-        """
-        return await self._run(lambda: self._hash.hash(password))
+        Args:
+            password: the password.
+            turn: the place that the caller holds, if it holds one.
 
-    async def verify(self, password: str, hashed: str | None) -> PasswordCheck:
+        Raises:
+            Overloaded: the queue is full, or whoever asked hung up while it waited.
+        """
+        return await self._run(lambda: self._hash.hash(password), turn)
+
+    async def verify(self, password: str, hashed: str | None, turn: Turn | None = None) -> PasswordCheck:
         """Check a password; the same work is done where there is no hash (`hashed` is None).
 
+        Args:
+            password: the password.
+            hashed: a PHC string.
+            turn: the place that the caller holds, if it holds one.
+
+        Raises:
+            Overloaded: the queue is full, or whoever asked hung up while it waited.
+        """
+        return await self._run(lambda: self._verify(password, hashed), turn)
+
+    def turn(self, *, signed_in: bool = False) -> AbstractContextManager[Turn]:
+        """Hold a place in the queue, before anything is paid for that would be lost without one.
+
+        Args:
+            signed_in: whoever asks is signed in; some places are kept for them.
+
         Raises:
             Overloaded: the queue is full.
         """
-        return await self._run(lambda: self._verify(password, hashed))
-
-    def ensure_room(self) -> None:
-        """Say early, before anything is paid for, that there is no room for another hashing.
-
-        Raises:
-            Overloaded: the queue is full.
-        """
-        if self._busy >= self._capacity:
-            raise Overloaded(RETRY_AFTER)
+        return self._threads.turn(signed_in=signed_in)
 
     def close(self) -> None:
         """End the threads; what waits is dropped."""
-        if self._executor is not None:
-            self._executor.shutdown(wait=False, cancel_futures=True)
-            self._executor = None
+        self._threads.close()
 
     def _verify(self, password: str, hashed: str | None) -> PasswordCheck:
         try:
@@ -153,20 +160,21 @@ class PasswordHasher:
             return PasswordCheck(matches=False)
         return PasswordCheck(matches and hashed is not None, new_hash if matches else None)
 
-    async def _run(self, work: Callable[[], T]) -> T:
-        with self._lock:
-            if self._busy >= self._capacity:
-                raise Overloaded(RETRY_AFTER)
-            self._busy += 1
-            if self._executor is None:
-                self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix="regstack-password")
-            future = self._executor.submit(work)
-        future.add_done_callback(self._release)
-        return await asyncio.wrap_future(future)
+    async def _run(self, work: Callable[[], T], turn: Turn | None) -> T:
+        if turn is not None:
+            return await turn.run(work)
+        with self.turn() as own:
+            return await own.run(work)
 
-    def _release(self, _: Future[T]) -> None:
-        with self._lock:
-            self._busy -= 1
+
+def suitable_threads() -> int:
+    """Give how many hashes this process should compute at once.
+
+    Two, so that a worker alone uses two processors in a storm; where there is but one, or a part of it,
+    a second thread would hash no more and take from the event loop. More processors are for more
+    workers, each with threads of its own.
+    """
+    return max(1, min(2, int(usable_processors())))
 
 
 def _unmatched_hash(parameters: Argon2Parameters) -> str:

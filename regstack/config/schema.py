@@ -218,9 +218,18 @@ class RegStackConfig(BaseSettings):
     password_hash_parallelism: int | None = Field(
         None, ge=1, description="Argon2id lanes, in place of the preset's."
     )
-    password_hash_threads: int = Field(2, ge=1, le=64, description="Threads that hash passwords.")
+    password_hash_threads: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="Threads that hash passwords; 2 where it is not set, and 1 where the process may use "
+        "less than two processors.",
+    )
     password_hash_queue_size: int = Field(
-        64, ge=1, description="Hashings that may wait for a thread; further requests answer 503."
+        64,
+        ge=1,
+        description="Hashings that may wait for a thread; further requests answer 503. One of "
+        "eight places is for those who are signed in.",
     )
 
     rate_limit_disabled: bool = Field(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
 from regstack.auth.addresses import client_address, network_of
@@ -43,6 +45,7 @@ class Callers:
             address=address,
             network=network_of(address) if address is not None and self._knows_networks else None,
             device=device if device is not None and _DEVICE.fullmatch(device) else None,
+            hung_up=partial(_hung_up, request),
         )
 
     def answer(self, response: Response, caller: Caller) -> None:
@@ -61,3 +64,14 @@ class Callers:
             )
         if caller.remember_device is not None:
             self._device_cookie.put(response, caller.remember_device, DEVICE_SECONDS)
+
+
+async def _hung_up(request: Request) -> None:
+    """End once the client has hung up.
+
+    A server goes on with a request whose client is gone, and tells so only to who asks. A use case asks
+    after the body has been read, so that nothing else can come.
+    """
+    message = await request.receive()
+    if message["type"] != "http.disconnect":
+        await asyncio.Future()  # it tells something else, and so will never tell

@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Coroutine, Iterator
 
 
 @dataclass(slots=True)
@@ -19,6 +19,7 @@ class Caller:
         address: the client's address; None where it is not known.
         network: what limits count it by (`regstack.auth.addresses.network_of`).
         device: what its browser keeps to be known again by; not to be believed by itself.
+        hung_up: gives a coroutine that ends once the client has hung up; None where that cannot be told.
         user_id: the account whose token the request carried, once that was recognised.
         remember_device: a new `device`, to be kept by the browser.
         policies: the limits that were counted for the caller's own network.
@@ -27,6 +28,7 @@ class Caller:
     address: str | None = None
     network: str | None = None
     device: str | None = field(default=None, repr=False)
+    hung_up: Callable[[], Coroutine[Any, Any, None]] | None = field(default=None, repr=False)
     user_id: str | None = None
     remember_device: str | None = field(default=None, repr=False)
     policies: list[PolicyState] = field(default_factory=list)
@@ -57,6 +59,12 @@ _current: ContextVar[Caller | None] = ContextVar("regstack_caller", default=None
 def current_caller() -> Caller | None:
     """Give who calls; None outside of a request, and in work after the answer."""
     return _current.get()
+
+
+def hung_up() -> Coroutine[Any, Any, None] | None:
+    """Give what ends once the current caller has hung up; None where that cannot be told."""
+    caller = current_caller()
+    return caller.hung_up() if caller is not None and caller.hung_up is not None else None
 
 
 @contextmanager

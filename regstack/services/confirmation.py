@@ -59,9 +59,9 @@ class Confirmation:
         """
         if giver.hashed_password is None:
             return
-        self._hasher.ensure_room()  # being turned away must not count as a guess
-        await self._lockout.claim(CONFIRMATION, hash_token(token), signed_in=True)
-        check = await self._hasher.verify(password or "", giver.hashed_password)
+        with self._hasher.turn() as turn:  # first: being turned away must not count as a guess
+            await self._lockout.claim(CONFIRMATION, hash_token(token), signed_in=True)
+            check = await self._hasher.verify(password or "", giver.hashed_password, turn)
         if not check.matches:
             user = giver if isinstance(giver, User) else None
             self._audit.record(act, "failure", user=user, account=giver.email_key, reason="password")

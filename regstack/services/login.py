@@ -79,12 +79,12 @@ class Login:
             Overloaded: too many passwords are being checked already.
         """
         key = email_key(email)
-        self._hasher.ensure_room()  # being turned away must not count as a guess
-        await self._limits.claim("login", key)
-        await self._lockout.claim(LOGIN, key)
-        subject = await self._users.find_login_subject(key)
-        found = subject.user or subject.pending
-        check = await self._hasher.verify(password, found.hashed_password if found else None)
+        with self._hasher.turn() as turn:  # first: being turned away must not count as a guess
+            await self._limits.claim("login", key)
+            await self._lockout.claim(LOGIN, key)
+            subject = await self._users.find_login_subject(key)
+            found = subject.user or subject.pending
+            check = await self._hasher.verify(password, found.hashed_password if found else None, turn)
         # A backend that finds another row must not sign anyone in by that row's password.
         matches = check.matches and found is not None and found.email_key == key
         try:

@@ -74,7 +74,8 @@ class Passwords:
         await self._limits.claim("change_password", user.email_key)
         self._policy.check(new_password, context=[user.email_key, user.full_name or "", self._app_name])
         async with self._reauthentication.of(user, current_password):
-            hashed = await self._hasher.hash(new_password)
+            with self._hasher.turn(signed_in=True) as turn:
+                hashed = await self._hasher.hash(new_password, turn)
             changed = await self._users.set_password(user.id, hashed, token_version=user.token_version)
         if changed is None:
             raise InvalidToken
@@ -108,9 +109,10 @@ class Passwords:
             TooManyAttempts: `reset_password_rate_limit` is reached.
             Overloaded: too many passwords are being hashed already.
         """
-        await self._limits.claim("reset_password")
-        self._policy.check(new_password, context=[self._app_name])
-        hashed = await self._hasher.hash(new_password)
+        with self._hasher.turn() as turn:  # first: being turned away must not count as a call
+            await self._limits.claim("reset_password")
+            self._policy.check(new_password, context=[self._app_name])
+            hashed = await self._hasher.hash(new_password, turn)
         user = await self._users.reset_password(hash_token(token), hashed, self._clock.now())
         if user is None:
             self._audit.record("password_reset", "failure")

@@ -46,9 +46,9 @@ class Reauthentication:
         """
         if user.hashed_password is None:
             raise NoPasswordSet
-        self._hasher.ensure_room()  # being turned away must not count as a guess
-        await self._lockout.claim(PASSWORD, user.email_key, signed_in=True)
-        check = await self._hasher.verify(password, user.hashed_password)
+        with self._hasher.turn(signed_in=True) as turn:  # first: being turned away must not count as a guess
+            await self._lockout.claim(PASSWORD, user.email_key, signed_in=True)
+            check = await self._hasher.verify(password, user.hashed_password, turn)
         if not check.matches:
             self._audit.record("reauthentication", "failure", user=user)
             raise WrongPassword

@@ -91,10 +91,11 @@ class Registration:
         """
         if not self._open:
             raise RegistrationClosed
-        await self._limits.claim("register", email_key(email))
-        address = parse_email(email)
-        self._policy.check(password, context=self._context(address, full_name))
-        hashed = await self._hasher.hash(password)
+        with self._hasher.turn() as turn:  # first: being turned away must not count as a call
+            await self._limits.claim("register", email_key(email))
+            address = parse_email(email)
+            self._policy.check(password, context=self._context(address, full_name))
+            hashed = await self._hasher.hash(password, turn)
         try:
             made = await self._take(address, hashed, full_name)
         except UserAlreadyExistsError:

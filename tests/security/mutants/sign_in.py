@@ -16,10 +16,10 @@ SAME = "test_enumeration.py::test_every_address_gets_the_same_answer_for_the_sam
 TURNS = "test_enumeration.py::test_every_address_gives_way_to_the_event_loop_equally_often"
 LATER = "test_enumeration.py::test_no_mail_is_made_before_the_answer"
 FIFTY = "test_guessing.py::test_of_fifty_wrong_passwords_exactly_five_are_evaluated"
-VERIFY = "check = await self._hasher.verify(password, found.hashed_password if found else None)"
+VERIFY = "check = await self._hasher.verify(password, found.hashed_password if found else None, turn)"
 
 
-async def on_the_loop(hasher: Any, work: Any) -> Any:
+async def on_the_loop(turn: Any, work: Any) -> Any:
     return work()
 
 
@@ -59,7 +59,7 @@ MUTANTS = [
         rewrite(
             LOG_IN,
             ("await self._lockout.claim(LOGIN, key)\n", "\n"),
-            (VERIFY, f"{VERIFY}\n    await self._lockout.claim(LOGIN, key)"),
+            (VERIFY, f"{VERIFY}\n        await self._lockout.claim(LOGIN, key)"),
         ),
         (FIFTY, SAME),
     ),
@@ -99,7 +99,7 @@ MUTANTS = [
     Mutant(
         "15",
         "an address without an account costs a verification like any other",
-        rewrite(LOG_IN, (VERIFY, f"if found is None:\n        raise InvalidCredentials\n    {VERIFY}")),
+        rewrite(LOG_IN, (VERIFY, f"if found is None: raise InvalidCredentials\n        {VERIFY}")),
         (SAME, "test_enumeration.py::test_every_sign_in_costs_exactly_one_argon2"),
     ),
     Mutant(
@@ -119,7 +119,7 @@ MUTANTS = [
             (
                 VERIFY,
                 "if subject.user and not subject.user.is_active:\n"
-                f"        raise AccountDisabled\n    {VERIFY}",
+                f"            raise AccountDisabled\n        {VERIFY}",
             ),
         ),
         (SAME,),
@@ -185,10 +185,10 @@ MUTANTS = [
         rewrite(
             REGISTER,
             (
-                "hashed = await self._hasher.hash(password)",
+                "hashed = await self._hasher.hash(password, turn)",
                 "if await self._users.get_by_email(address.key):\n"
-                "        raise UserAlreadyExistsError\n"
-                "    hashed = await self._hasher.hash(password)",
+                "            raise UserAlreadyExistsError\n"
+                "        hashed = await self._hasher.hash(password, turn)",
             ),
         ),
         (
@@ -228,7 +228,7 @@ MUTANTS = [
     Mutant(
         "16",
         "passwords are hashed off the event loop",
-        replace("regstack.auth.passwords:PasswordHasher._run", on_the_loop),
+        replace("regstack.auth.bounded_threads:Turn.run", on_the_loop),
         (
             "test_password_hashing.py::test_argon2_never_runs_on_the_event_loop",
             "tests/unit/auth/test_passwords.py::test_hashing_never_runs_on_the_event_loop",
@@ -237,14 +237,45 @@ MUTANTS = [
     Mutant(
         "16",
         "who is turned away by a busy server has not guessed",
-        rewrite(LOG_IN, ("self._hasher.ensure_room()", "pass")),
+        rewrite(
+            LOG_IN,
+            (
+                "with self._hasher.turn() as turn:",
+                "await self._lockout.claim(LOGIN, key)\n    with self._hasher.turn() as turn:",
+            ),
+        ),
         ("test_password_hashing.py::test_a_storm_of_logins_does_not_lock_out_who_was_only_turned_away",),
+    ),
+    Mutant(
+        "16",
+        "a place is taken before a guess is paid for, and not only looked for",
+        rewrite(
+            LOG_IN,
+            ("as turn:", "as turn: pass\n    turn = None\n    if True:"),
+        ),
+        ("test_password_hashing.py::test_a_storm_of_logins_does_not_lock_out_who_was_only_turned_away",),
+        database="sqlite",
+    ),
+    Mutant(
+        "16",
+        "who hangs up leaves the queue for hashing",
+        replace("regstack.auth.bounded_threads:BoundedThreads.watch", lambda threads: None),
+        ("test_password_hashing.py::test_whoever_hangs_up_leaves_the_queue_at_once",),
+    ),
+    Mutant(
+        "16",
+        "strangers leave room in the queue for those who are signed in",
+        rewrite(
+            "regstack.auth.bounded_threads:BoundedThreads.turn.__wrapped__",
+            ("(0 if signed_in else self._kept)", "0"),
+        ),
+        ("test_password_hashing.py::test_a_full_queue_of_strangers_leaves_room_for_those_who_are_signed_in",),
     ),
     Mutant(
         "16",
         "the queue for hashing is bounded",
         rewrite(
-            "regstack.auth.passwords:PasswordHasher.__init__",
+            "regstack.auth.bounded_threads:BoundedThreads.__init__",
             ("self._capacity = threads + queue_size", "self._capacity = 10**9"),
         ),
         (
