@@ -22,6 +22,7 @@ from regstack.services.limits import Limits
 from regstack.services.lockout import Lockout
 from regstack.services.mailer import Mailer
 from regstack.services.notices import Notices
+from regstack.services.sweeper import Sweeper
 from regstack.services.texter import Texter
 from regstack.services.throttle import Throttle
 
@@ -153,6 +154,9 @@ class RegStack:
                 oauth_providers=oauth_providers,
             )
         )
+        self._sweeper = Sweeper(
+            self.backend.purge_expired, self.attempts, clock, seconds=config.purge_interval_seconds
+        )
         self.deps = Dependencies(self.services.sessions)
 
     @property
@@ -225,6 +229,7 @@ class RegStack:
     async def aclose(self, seconds: float = 10.0) -> None:
         """Finish what is queued, within `seconds` in all, and close what this instance opened."""
         until = time.monotonic() + seconds
+        await self._sweeper.aclose()
         for queue in self._queues:
             await queue.aclose(max(0.0, until - time.monotonic()))
         self.password_hasher.close()
@@ -309,6 +314,7 @@ class RegStack:
         except BaseException:
             await self.aclose()
             raise
+        self._sweeper.start()
         return self
 
     async def __aexit__(

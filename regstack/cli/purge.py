@@ -19,7 +19,7 @@ def purge(
 ) -> None:
     """Delete what expired over an hour ago.
 
-    Run it from time to time, for example nightly.
+    Workers do so by themselves once in `purge_interval_seconds`; this is for those where that is 0.
     """
     import asyncio
 

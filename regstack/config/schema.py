@@ -146,6 +146,12 @@ class RegStackConfig(BaseSettings):
     )
     db_connect_timeout_seconds: float = Field(5.0, gt=0, description="Deadline for opening a connection.")
     db_pool_size: int = Field(5, ge=1, description="Connections that one process keeps.")
+    purge_interval_seconds: int = Field(
+        3600,
+        ge=0,
+        description="How often one of the workers deletes what has expired, while the application runs as "
+        "`async with RegStack(…)`. 0 leaves it to `regstack purge`.",
+    )
     postgres_statement_cache_size: int = Field(
         100,
         ge=0,

@@ -167,8 +167,8 @@ async def turns_of_the_loop() -> None:
 
 async def until(condition: Callable[[], bool]) -> None:
     with anyio.fail_after(DEADLINE_SECONDS):
-        while not condition():
-            await anyio.sleep(0.001)  # noqa: ASYNC110 - what it waits for happens in another thread
+        while not condition():  # noqa: ASYNC110 - it comes true in another thread
+            await anyio.sleep(0.001)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

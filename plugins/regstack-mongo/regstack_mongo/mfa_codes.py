@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pymongo import ReturnDocument
 from pymongo.read_concern import ReadConcern
 
+from regstack.backends.batches import in_batches
 from regstack.backends.protocols import PURGE_BATCH, PURGE_GRACE
 from regstack.models.instant import instant
 from regstack.models.mfa_code import MfaCode, MfaOutcome, MfaVerifyResult
@@ -113,18 +114,15 @@ class MongoMfaCodes(Repository):
         kind = {"$first": {"$map": {"input": expired, "in": "$$this.kind"}}}
         others = {"$filter": {"input": "$codes", "cond": {"$ne": ["$$this.kind", kind]}}}
 
-        async def purge(connection: Connection) -> int:
+        async def purge(connection: Connection) -> int | None:
             choosing = connection.users.with_options(read_concern=ReadConcern("local"))
             rows: list[Raw] = await choosing.find(chosen, {"_id": 1}).limit(batch).to_list()
             changed = await connection.users.update_many(
                 {"_id": {"$in": [row["_id"] for row in rows]}, **chosen}, [{"$set": {"codes": others}}]
             )
-            return changed.modified_count if rows else -1
+            return changed.modified_count if rows else None
 
-        total = 0
-        while (deleted := await self._db.write(purge, several=True)) >= 0:
-            total += deleted
-        return total
+        return await in_batches(lambda: self._db.write(purge, several=True))
 
 
 def _only(kind: str) -> dict[str, Any]:

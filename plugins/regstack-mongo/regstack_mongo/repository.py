@@ -8,6 +8,7 @@ from pymongo.errors import DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from regstack.backends.batches import in_batches
 from regstack.backends.protocols import PURGE_BATCH, PURGE_GRACE
 from regstack.models.instant import instant
 
@@ -55,18 +56,15 @@ class ExpiringRepository(Repository):
         """
         expired = {"expires_at": {"$lte": instant(now) - grace}}
 
-        async def purge(connection: Connection) -> int:
+        async def purge(connection: Connection) -> int | None:
             collection: Collection = getattr(connection, self.collection)
             # Local: what another sweep has deleted a moment ago is not chosen again.
             choosing = collection.with_options(read_concern=ReadConcern("local"))
             rows = await choosing.find(expired, {"_id": 1}).limit(batch).to_list()
             deleted = await collection.delete_many({"_id": {"$in": [row["_id"] for row in rows]}, **expired})
-            return deleted.deleted_count if rows else -1
+            return deleted.deleted_count if rows else None
 
-        total = 0
-        while (deleted := await self._db.write(purge, several=True)) >= 0:
-            total += deleted
-        return total
+        return await in_batches(lambda: self._db.write(purge, several=True))
 
 
 async def upserted(operation: Callable[[], Awaitable[T]]) -> T:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, select, tuple_
 
+from regstack.backends.batches import in_batches
 from regstack.backends.protocols import PURGE_BATCH, PURGE_GRACE
 from regstack.models.instant import instant
 
@@ -63,10 +64,11 @@ class ExpiringRepository(Repository):
     ) -> int:
         """Delete rows with `expires_at <= now - grace`, in batches, and say how many (COM-07)."""
         until = instant(now) - grace
-        total = 0
-        while deleted := await self._db.execute(self._purge, until=until, batch=batch):
-            total += deleted
-        return total
+
+        async def purge() -> int | None:
+            return await self._db.execute(self._purge, until=until, batch=batch) or None
+
+        return await in_batches(purge)
 
 
 def columns_of(table: Table, value_type: type[Any]) -> list[Column[Any]]:
