@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from regstack.auth.clock import SystemClock
 from regstack.auth.keys import KeyRing
 from regstack.auth.password_policy import PasswordPolicy
-from regstack.auth.passwords import PasswordHasher, parameters
+from regstack.auth.passwords import Argon2Parameters, PasswordHasher, parameters
 from regstack.auth.phone_numbers import load_phonenumbers
 from regstack.errors import ConfigurationError
 from regstack.services.accounts import Accounts
@@ -246,16 +246,20 @@ def make_key_ring(config: RegStackConfig) -> KeyRing:
     )
 
 
-def make_password_hasher(config: RegStackConfig) -> PasswordHasher:
-    """Give the hasher of the settings; its threads start when they are needed."""
-    cost = parameters(
+def hashing_parameters(config: RegStackConfig) -> Argon2Parameters:
+    """Give the cost of one password hash."""
+    return parameters(
         config.password_hash_preset,
         memory_kib=config.password_hash_memory_kib,
         time_cost=config.password_hash_time_cost,
         parallelism=config.password_hash_parallelism,
     )
+
+
+def make_password_hasher(config: RegStackConfig) -> PasswordHasher:
+    """Give the hasher of the settings; its threads start when they are needed."""
     return PasswordHasher(
-        cost,
+        hashing_parameters(config),
         threads=config.password_hash_threads,
         queue_size=config.password_hash_queue_size,
         hung_up=hung_up,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from regstack.auth.clock import SystemClock
-from regstack.auth.passwords import parameters
 from regstack.cli.plugin_listing import leniently
 from regstack.cli.transport_checks import check_mail, check_texts
 from regstack.config.loader import DEFAULT_SECRETS, find_file
@@ -127,12 +126,9 @@ def _base_url(config: RegStackConfig) -> Finding:
 
 
 def _hashing(config: RegStackConfig) -> Finding:
-    found = parameters(
-        config.password_hash_preset,
-        memory_kib=config.password_hash_memory_kib,
-        time_cost=config.password_hash_time_cost,
-        parallelism=config.password_hash_parallelism,
-    )
+    from regstack.assembly import hashing_parameters
+
+    found = hashing_parameters(config)
     memory, passes = found.memory_kib, found.time_cost
     cost = f"Argon2id with {memory} KiB, {passes} passes, {found.parallelism} lanes"
     if memory >= LEAST_MEMORY_KIB and memory * passes >= LEAST_MEMORY_TIMES_PASSES:

@@ -25,6 +25,16 @@ def doctor(
             help="Only list the installed transports; connects to nothing.",
         ),
     ] = False,
+    tune_hashing: Annotated[
+        bool,
+        typer.Option(
+            "--tune-hashing",
+            help="Only measure password hashing for some seconds, and suggest settings; connects to nothing.",
+        ),
+    ] = False,
+    hash_milliseconds: Annotated[
+        float, typer.Option(min=1, help="How long a hash may take, for --tune-hashing.")
+    ] = 100.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check settings, plugins, database, mail and text messages.
@@ -40,6 +50,11 @@ def doctor(
         from regstack.cli.transport_listing import print_transports
 
         print_transports(to_json=as_json)
+        return
+    if tune_hashing:
+        from regstack.cli.tuning import print_tuning
+
+        print_tuning(files_of(context).load(), hash_milliseconds, to_json=as_json)
         return
     import asyncio
 
