@@ -50,7 +50,7 @@ bench: $(STAMP) build/bench/installed ## measure for ten minutes, print figures 
 
 bench-peers: $(PEERS:%=build/peers/%/installed) ## install what `make bench` then measures beside this package
 
-soak: $(STAMP) ## run the long tests: 100 kills, ten fail-overs, races many times over
+soak: $(STAMP) ## run the long tests: 30 minutes of mixed load, 100 kills, ten fail-overs, races many times over
 	$(BIN)/pytest -m soak -n $(JOBS)
 
 docs: $(STAMP) ## write the generated pages of docs/

@@ -42,7 +42,7 @@ def test_a_slow_machine_is_not_measured_for_long() -> None:
     assert machine.seconds - rows[-1].milliseconds / 1000 <= tuning.SECONDS_IN_ALL
 
 
-@pytest.mark.parametrize("kib_per_second", [20_000, 300_000, 600_000, 1_000_000, 3_000_000, 10**8])
+@pytest.mark.parametrize("kib_per_second", [20_000, 300_000, 600_000, 1_000_000, 3_000_000, 10**7])
 @pytest.mark.parametrize("target", [20.0, 100.0, 500.0])
 def test_the_most_memory_within_the_target_is_suggested_and_never_less_than_owasp_s_least(
     kib_per_second: float, target: float

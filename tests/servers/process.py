@@ -78,6 +78,11 @@ class Server(ABC):
             return False
 
     @property
+    def pid(self) -> int | None:
+        """Of the running process."""
+        return self._process.pid if self._process is not None else None
+
+    @property
     def running(self) -> bool:
         """It was started, and has not ended."""
         return self._process is not None and self._process.poll() is None

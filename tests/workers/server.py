@@ -57,11 +57,12 @@ class Workers:
         database_url: of an empty database.
         mails: an empty folder.
         count: how many.
+        **more: further settings.
     """
 
-    def __init__(self, database_url: str, mails: Path, count: int = 2) -> None:
+    def __init__(self, database_url: str, mails: Path, count: int = 2, **more: Any) -> None:
         settings = everything_on() | {"database_url": database_url, "base_url": "http://app.example"}
-        settings["resend_verification_rate_limit"] = "5/hour"
+        settings |= {"resend_verification_rate_limit": "5/hour"} | more
         self.mails = mails
         self.workers = [Worker(settings, mails) for _ in range(count)]
 
@@ -106,14 +107,21 @@ class Caller:
 
     async def mailed_token(self, to: str) -> str:
         """The token in the newest mail to an address that has one; waits until there is one."""
+        return await self._sent(to, r"token=([\w-]+)")
+
+    async def texted_code(self, to: str) -> str:
+        """The code in the newest text to a number; waits until there is one."""
+        return await self._sent(to, r"^(\d+)")
+
+    async def _sent(self, to: str, pattern: str) -> str:
         deadline = time.monotonic() + DEADLINE_SECONDS
         while time.monotonic() < deadline:
-            for mail in sorted(self.mails.glob(f"{to} *"), reverse=True):
-                if found := re.search(r"token=([\w-]+)", mail.read_text()):
-                    mail.unlink()
+            for message in sorted((self.mails / to).glob("[!.]*"), reverse=True):
+                if found := re.search(pattern, message.read_text()):
+                    message.unlink()
                     return found[1]
             await anyio.sleep(POLL_SECONDS)
-        raise AssertionError(f"no mail with a link came to {to}")
+        raise AssertionError(f"nothing came to {to}")
 
 
 @dataclass
