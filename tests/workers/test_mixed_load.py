@@ -37,7 +37,7 @@ LENGTHS = [
 
 MOST_OBJECTS_A_LAP, MOST_OBJECTS_A_CALL = 1500, 0.1
 MOST_KIB_A_LAP, MOST_KIB_A_CALL = 2048, 0.1
-"""Caches fill, such as that of statements on each connection; what every tenth call leaves behind is a leak."""
+"""Caches fill, such as that of statements on each connection; what each tenth call leaves is a leak."""
 
 Connections = Callable[[Workers], Any]
 Held = dict[str, int]
@@ -124,7 +124,7 @@ async def test_under_mixed_load_nothing_fails_and_nothing_grows(
     calls_a_worker = statistics.median(calls[1:]) / len(workers.workers)
     assert growth["objects"] <= MOST_OBJECTS_A_LAP + MOST_OBJECTS_A_CALL * calls_a_worker, told
     assert growth["resident_kib"] <= MOST_KIB_A_LAP + MOST_KIB_A_CALL * calls_a_worker, told
-    assert growth["threads"] <= 0, told
+    assert growth["threads"] <= 1, told  # pools of threads start as they are needed
 
 
 async def settled(ask: Callable[[], Any], first: list[Held]) -> list[Held]:
