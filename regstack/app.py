@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
-from regstack.assembly import Parts, make_key_ring, make_password_hasher, make_services
+from regstack.assembly import Parts, make_key_ring, make_password_hasher, make_repositories, make_services
 from regstack.auth.clock import SystemClock
 from regstack.auth.tokens import JwtCodec
 from regstack.config.schema import RegStackConfig
@@ -111,9 +111,11 @@ class RegStack:
 
         self._registry = _discover() if backend is None else None
         self.backend = backend or cast("PluginRegistry", self._registry).create_backend(config, clock)
-        self.users = self.backend.users
+        repositories = make_repositories(config, self.backend)
+        self._recent = repositories.recent
+        self.users = repositories.users
         self.pending = self.backend.pending
-        self.blacklist = self.backend.blacklist
+        self.blacklist = repositories.blacklist
         self.attempts = self.backend.attempts
 
         self.password_hasher = make_password_hasher(config)
@@ -130,7 +132,9 @@ class RegStack:
         mail_queue = BackgroundQueue(name="mail", capacity=config.email.queue_size, workers=MAIL_WORKERS)
         sms_queue = BackgroundQueue(name="sms", capacity=config.sms.queue_size, workers=SMS_WORKERS)
         # In the order in which they feed each other.
-        self._queues = (self._background, event_queue, mail_queue, sms_queue)
+        self._queues = [self._background, event_queue, mail_queue, sms_queue]
+        if repositories.announcements is not None:
+            self._queues.append(repositories.announcements)
         email_service, sms_service = _transports(config, email_service, sms_service)
         self._mailer = Mailer(mail_queue, email_service, config.email)
         self._texter = Texter(sms_queue, sms_service, config.sms)
@@ -141,6 +145,7 @@ class RegStack:
                 clock=clock,
                 keys=keys,
                 backend=self.backend,
+                repositories=repositories,
                 hasher=self.password_hasher,
                 jwt=self.jwt,
                 audit=self._audit,
@@ -235,6 +240,8 @@ class RegStack:
         self.password_hasher.close()
         await self._mailer.aclose()
         await self._texter.aclose()
+        if self._recent is not None:
+            await self._recent.aclose()
         if self.services.oauth is not None:
             await self.services.oauth.aclose()
         if self._registry is not None:
@@ -254,7 +261,8 @@ class RegStack:
         For the host's metrics; not for the public, since it tells whether a request led to a message.
 
         Returns:
-            By queue (`background`, `events`, `mail`, `sms`): jobs `waiting`, `done`, `failed`,
+            By queue (`background`, `events`, `mail`, `sms`, and `changes` where other processes are
+            told of changes): jobs `waiting`, `done`, `failed`,
             `dropped` (the queue was full) and `lost` (cut off at the end); for `mail` and `sms`
             also messages `sent` and `undeliverable` (given up).
         """
@@ -311,6 +319,8 @@ class RegStack:
     async def __aenter__(self) -> Self:
         try:
             await self.install_schema()
+            if self._recent is not None:
+                self._recent.start()
         except BaseException:
             await self.aclose()
             raise

@@ -15,9 +15,11 @@ from regstack.errors import ConfigurationError
 from regstack.services.accounts import Accounts
 from regstack.services.administration import Administration
 from regstack.services.admission import Admission
+from regstack.services.background import BackgroundQueue
 from regstack.services.caller import hung_up
 from regstack.services.confirmation import Confirmation
 from regstack.services.email_change import EmailChange
+from regstack.services.fences import fenced_blacklist, fenced_users
 from regstack.services.limits import parse_limits
 from regstack.services.login import Login
 from regstack.services.oauth import OAuth
@@ -33,6 +35,7 @@ from regstack.services.services import Services
 from regstack.services.sessions import Sessions
 from regstack.services.texted_codes import TextedCodes
 from regstack.services.texts import Texts
+from regstack.services.token_subjects import TokenSubjects
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,10 +43,11 @@ if TYPE_CHECKING:
     from regstack.auth.clock import Clock
     from regstack.auth.tokens import JwtCodec
     from regstack.backends.base import Backend
+    from regstack.backends.changes import Change
+    from regstack.backends.protocols import BlacklistRepoProtocol, UserRepoProtocol
     from regstack.config.schema import RegStackConfig
     from regstack.oauth.provider import OAuthProvider
     from regstack.services.audit import Audit
-    from regstack.services.background import BackgroundQueue
     from regstack.services.events import EventHooks
     from regstack.services.limits import Limits
     from regstack.services.lockout import Lockout
@@ -53,10 +57,57 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Repositories:
+    """The two repositories that say whether a token is good, and what stands before them.
+
+    Attributes:
+        users: accounts; with a cache, writes drop from it whom they concern.
+        blacklist: revoked tokens; likewise.
+        recent: what was read a moment ago; None without a cache.
+        announcements: tells other processes; None where nobody can be told.
+    """
+
+    users: UserRepoProtocol
+    blacklist: BlacklistRepoProtocol
+    recent: TokenSubjects | None = None
+    announcements: BackgroundQueue | None = None
+
+
+def make_repositories(config: RegStackConfig, backend: Backend) -> Repositories:
+    """Give the repositories of accounts and revoked tokens as the settings say.
+
+    Raises:
+        ConfigurationError: the backend cannot read a setting that it needs for telling others.
+    """
+    if not config.token_cache_milliseconds:
+        return Repositories(users=backend.users, blacklist=backend.blacklist)
+    feed = backend.change_feed()
+    queue = BackgroundQueue(name="changes", capacity=config.background_queue_size) if feed else None
+
+    def announce(change: Change) -> None:
+        if feed is not None and queue is not None:
+            queue.put(lambda: feed.announce(change), label="announce")
+
+    recent = TokenSubjects(
+        backend.users,
+        keep_seconds=config.token_cache_milliseconds / 1000,
+        size=config.token_cache_size,
+        feed=feed,
+    )
+    return Repositories(
+        users=fenced_users(backend.users, recent.forget, announce),
+        blacklist=fenced_blacklist(backend.blacklist, recent.forget, announce),
+        recent=recent,
+        announcements=queue,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """What the use cases of one instance are made of.
 
     Attributes:
+        repositories: go before those of the same name in `backend`.
         oauth_providers: those that the host passed in, if not those of the settings.
     """
 
@@ -64,6 +115,7 @@ class Parts:
     clock: Clock
     keys: KeyRing
     backend: Backend
+    repositories: Repositories
     hasher: PasswordHasher
     jwt: JwtCodec
     audit: Audit
@@ -84,12 +136,13 @@ def make_services(parts: Parts) -> Services:
         ConfigurationError: a switch needs a library that is not installed, or more settings.
         UnsupportedCapability: a switch needs what the backend lacks.
     """
-    config, clock, users = parts.config, parts.clock, parts.backend.users
+    config, clock, users = parts.config, parts.clock, parts.repositories.users
     audit, events, limits = parts.audit, parts.events, parts.limits
     policy = PasswordPolicy()
     sessions = Sessions(
         users,
-        parts.backend.blacklist,
+        parts.repositories.blacklist,
+        parts.repositories.recent,
         parts.jwt,
         audit,
         events,
@@ -159,7 +212,7 @@ def _make_second_factor(
     parts: Parts, admission: Admission, again: Reauthentication
 ) -> tuple[SecondFactor, Phone]:
     load_phonenumbers()
-    config, users = parts.config, parts.backend.users
+    config, users = parts.config, parts.repositories.users
     codes = TextedCodes(
         parts.backend.mfa_codes,
         parts.keys,
@@ -190,7 +243,7 @@ def _make_oauth(
     given = parts.oauth_providers
     providers = given if given is not None else _make_providers(config, clock)
     accounts = OAuthAccounts(
-        users=backend.users,
+        users=parts.repositories.users,
         pending=backend.pending,
         identities=backend.oauth_identities,
         providers=providers,
@@ -203,7 +256,7 @@ def _make_oauth(
     )
     flow = OAuthFlow(
         states=backend.oauth_states,
-        blacklist=backend.blacklist,
+        blacklist=parts.repositories.blacklist,
         providers=providers,
         accounts=accounts,
         reauthentication=again,
@@ -216,7 +269,7 @@ def _make_oauth(
         config=config,
     )
     exchange = OAuthExchange(
-        backend.users,
+        parts.repositories.users,
         backend.oauth_states,
         backend.oauth_identities,
         accounts,

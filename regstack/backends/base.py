@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from regstack.auth.clock import Clock
+    from regstack.backends.changes import ChangeFeed
     from regstack.backends.protocols import (
         BlacklistRepoProtocol,
         LoginAttemptRepoProtocol,
@@ -192,6 +193,16 @@ class Backend(ABC):
         `pending_changes`, so what those tell is left out here.
         """
         return ()
+
+    def change_feed(self) -> ChangeFeed | None:
+        """Give the database's way to tell other processes of changes, without I/O; None without one.
+
+        Asked for once, and only where `token_cache_milliseconds` is set.
+
+        Raises:
+            ConfigurationError: a setting that it needs cannot be read.
+        """
+        return None
 
     @abstractmethod
     async def ping(self) -> PingReport:

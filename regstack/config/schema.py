@@ -152,6 +152,11 @@ class RegStackConfig(BaseSettings):
         description="How often one of the workers deletes what has expired, while the application runs as "
         "`async with RegStack(…)`. 0 leaves it to `regstack purge`.",
     )
+    db_notify_url: SecretStr | None = Field(
+        None,
+        description="A URL of the same database by which `token_cache_milliseconds` hears of changes sooner; "
+        "PostgreSQL only. It leads to the server itself: a pooler in transaction mode passes no notices on.",
+    )
     postgres_statement_cache_size: int = Field(
         100,
         ge=0,
@@ -175,6 +180,17 @@ class RegStackConfig(BaseSettings):
     )
     jwt_ttl_seconds: int = Field(7200, gt=0, description="Life of an access token.")
     jwt_audience: str | None = Field(None, description="`aud` claim to write and to require.")
+    token_cache_milliseconds: int = Field(
+        0,
+        ge=0,
+        le=60_000,
+        description="How long what was read of a token's account is used again, without asking the database; "
+        "0 is never. For so many milliseconds another worker may still accept a token that was revoked here, "
+        "or whose account was disabled or deleted. See [token-cache.md](token-cache.md).",
+    )
+    token_cache_size: int = Field(
+        10_000, ge=1, description="Tokens that one process remembers for that; the oldest go first."
+    )
     transport: Literal["bearer"] = Field(
         "bearer", description="How the JSON interface carries access tokens."
     )

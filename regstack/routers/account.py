@@ -48,7 +48,7 @@ def account_router(
         summary="Change my profile",
         description="Changes what is sent, and leaves the rest. `null` takes the name away.",
     )
-    async def change(body: ProfileBody, user: User = Depends(deps.current_user())) -> UserAnswer:
+    async def change(body: ProfileBody, user: User = Depends(deps.current_user(fresh=True))) -> UserAnswer:
         if "full_name" in body.model_fields_set:
             user = await accounts.rename(user, body.full_name)
         return UserAnswer.of(user)
@@ -62,7 +62,9 @@ def account_router(
         description="Mails a link to the new address and a notice to the present one; until the link is "
         "used, nothing changes. Whether the new address has an account already is not told.",
     )
-    async def change_email(body: ChangeEmailBody, user: User = Depends(deps.current_user())) -> Accepted:
+    async def change_email(
+        body: ChangeEmailBody, user: User = Depends(deps.current_user(fresh=True))
+    ) -> Accepted:
         await email_change.request(user, body.new_email, body.current_password)
         return Accepted()
 
@@ -87,7 +89,9 @@ def account_router(
             summary="Delete my account",
             description="Takes the current password in its body. The last active administrator stays: 409.",
         )
-        async def delete(body: CurrentPasswordBody, user: User = Depends(deps.current_user())) -> Done:
+        async def delete(
+            body: CurrentPasswordBody, user: User = Depends(deps.current_user(fresh=True))
+        ) -> Done:
             await accounts.delete(user, body.current_password)
             return Done()
 

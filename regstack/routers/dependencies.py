@@ -21,8 +21,9 @@ _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="Access t
 class Dependencies:
     """Makes dependencies that recognise access tokens of one instance.
 
-    Each costs one database round trip a request; FastAPI calls one dependency once a request
-    however often it is named.
+    Each costs one database round trip a request, or none for a while with
+    `token_cache_milliseconds`; FastAPI calls one dependency once a request however often it is
+    named.
     """
 
     def __init__(self, sessions: Sessions) -> None:
@@ -31,22 +32,35 @@ class Dependencies:
                 raise to_http(InvalidToken())
             return credentials.credentials
 
-        async def session(credentials: HTTPAuthorizationCredentials | None = Depends(_bearer)) -> Session:
-            try:
-                if credentials is None:
-                    raise InvalidToken
-                return await sessions.recognise(credentials.credentials)
-            except RegStackError as error:
-                raise to_http(error) from error
+        def session_of(*, fresh: bool) -> Callable[..., Awaitable[Session]]:
+            async def session(credentials: HTTPAuthorizationCredentials | None = Depends(_bearer)) -> Session:
+                try:
+                    if credentials is None:
+                        raise InvalidToken
+                    return await sessions.recognise(credentials.credentials, fresh=fresh)
+                except RegStackError as error:
+                    raise to_http(error) from error
 
-        async def user(session: Session = Depends(session)) -> User:
-            return session.user
+            return session
+
+        def user_of(session: Callable[..., Awaitable[Session]]) -> Callable[..., Awaitable[User]]:
+            async def user(session: Session = Depends(session)) -> User:
+                return session.user
+
+            return user
+
+        session = session_of(fresh=True)
+        fresh_user = user_of(session)
+        # Without a cache one and the same, so that a request that names both reads once.
+        user = user_of(session_of(fresh=False)) if sessions.remembers else fresh_user
 
         async def user_optional(
             credentials: HTTPAuthorizationCredentials | None = Depends(_bearer),
         ) -> User | None:
             try:
-                return (await sessions.recognise(credentials.credentials)).user if credentials else None
+                if credentials is None:
+                    return None
+                return (await sessions.recognise(credentials.credentials, fresh=False)).user
             except InvalidToken:
                 return None
             except RegStackError as error:
@@ -58,25 +72,30 @@ class Dependencies:
             except RegStackError as error:
                 raise to_http(error) from error
 
-        self._token = token
-        self._session, self._user, self._user_optional, self._admin = session, user, user_optional, admin
+        self._token, self._session, self._fresh_user, self._admin = token, session, fresh_user, admin
+        self._user, self._user_optional = user, user_optional
 
     def bearer_token(self) -> Callable[..., Awaitable[str]]:
         """Give the dependency for the token that a request carries, good or not; 401 without one."""
         return self._token
 
     def current_session(self) -> Callable[..., Awaitable[Session]]:
-        """Give the dependency for the signed-in account and its token; 401 without one."""
+        """Give the dependency for the signed-in account and its token, read now; 401 without one."""
         return self._session
 
-    def current_user(self) -> Callable[..., Awaitable[User]]:
-        """Give the dependency for the signed-in account; 401 without one."""
-        return self._user
+    def current_user(self, *, fresh: bool = False) -> Callable[..., Awaitable[User]]:
+        """Give the dependency for the signed-in account; 401 without one.
+
+        Args:
+            fresh: read now, whatever `token_cache_milliseconds` allows: for what must not be done by
+                somebody who was signed out elsewhere a moment ago.
+        """
+        return self._fresh_user if fresh else self._user
 
     def current_user_optional(self) -> Callable[..., Awaitable[User | None]]:
         """Give the dependency for the signed-in account, or None without a valid token."""
         return self._user_optional
 
     def current_admin(self) -> Callable[..., Awaitable[User]]:
-        """Give the dependency for a signed-in administrator; 401 without a token, 403 for others."""
+        """Give the dependency for an administrator, read now; 401 without a token, 403 for others."""
         return self._admin

@@ -159,7 +159,7 @@ def oauth_router(
         responses=problems(400, 401, 404, 422, 429),
         summary="Unlink a provider from my account",
     )
-    async def unlink(provider: ProviderPath, user: User = Depends(deps.current_user())) -> Done:
+    async def unlink(provider: ProviderPath, user: User = Depends(deps.current_user(fresh=True))) -> Done:
         await oauth.accounts.unlink(user, provider)
         return Done()
 

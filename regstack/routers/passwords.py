@@ -37,7 +37,9 @@ def passwords_router(
         summary="Change my password",
         description="Every earlier token dies, the calling one too; the answer carries a fresh one.",
     )
-    async def change(body: ChangePasswordBody, user: User = Depends(deps.current_user())) -> TokenAnswer:
+    async def change(
+        body: ChangePasswordBody, user: User = Depends(deps.current_user(fresh=True))
+    ) -> TokenAnswer:
         token = await passwords.change(user, body.current_password, body.new_password)
         return TokenAnswer.of(token)
 

@@ -51,7 +51,9 @@ def second_factor_router(
         summary="Text a code to my phone",
         description="Nothing changes until the code comes back. 403 while the address is not confirmed.",
     )
-    async def start(body: PhoneStartBody, user: User = Depends(deps.current_user())) -> CodeSentAnswer:
+    async def start(
+        body: PhoneStartBody, user: User = Depends(deps.current_user(fresh=True))
+    ) -> CodeSentAnswer:
         return CodeSentAnswer.of(await phone.start(user, body.phone_number, body.current_password))
 
     @router.post(
@@ -61,7 +63,9 @@ def second_factor_router(
         summary="Make my phone the second factor",
         description="From the next sign-in on, a code is asked for. Sessions that are open stay open.",
     )
-    async def confirm(body: PhoneConfirmBody, user: User = Depends(deps.current_user())) -> UserAnswer:
+    async def confirm(
+        body: PhoneConfirmBody, user: User = Depends(deps.current_user(fresh=True))
+    ) -> UserAnswer:
         return UserAnswer.of(await phone.confirm(user, body.pending_token, body.code))
 
     @router.delete(
@@ -71,7 +75,7 @@ def second_factor_router(
         summary="Remove my phone",
         description="The password alone is asked for then.",
     )
-    async def remove(body: CurrentPasswordBody, user: User = Depends(deps.current_user())) -> Done:
+    async def remove(body: CurrentPasswordBody, user: User = Depends(deps.current_user(fresh=True))) -> Done:
         await phone.remove(user, body.current_password)
         return Done()
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from regstack.models.user import User
     from regstack.services.audit import Audit
     from regstack.services.events import EventHooks
+    from regstack.services.token_subjects import TokenSubjects
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Sessions:
         self,
         users: UserRepoProtocol,
         blacklist: BlacklistRepoProtocol,
+        recent: TokenSubjects | None,
         jwt: JwtCodec,
         audit: Audit,
         events: EventHooks,
@@ -57,6 +59,7 @@ class Sessions:
     ) -> None:
         self._users = users
         self._blacklist = blacklist
+        self._recent = recent
         self._jwt = jwt
         self._audit = audit
         self._events = events
@@ -72,15 +75,26 @@ class Sessions:
         signed = self._jwt.sign(ACCESS, sub=user.id, ver=user.token_version, ttl=self._ttl)
         return AccessToken(signed.text, int(self._ttl.total_seconds()))
 
-    async def recognise(self, token: str) -> Session:
+    @property
+    def remembers(self) -> bool:
+        """Whether what was read a moment ago may be used again (`token_cache_milliseconds`)."""
+        return self._recent is not None
+
+    async def recognise(self, token: str, *, fresh: bool = True) -> Session:
         """Find out who a token speaks for, with one read.
+
+        Args:
+            token: as it came.
+            fresh: read now, whatever is remembered. Where something is changed by what is found, or
+                by whom it is found, what another process did a moment ago must not be overlooked.
 
         Raises:
             InvalidToken: it is malformed, expired, revoked or outdated, or its account is gone,
                 disabled or not verified; which of these is not said.
         """
         claims = self._jwt.check(ACCESS, token)
-        subject = await self._users.get_token_subject(claims.sub, jti=claims.jti, sid=claims.sid)
+        source = self._users if fresh or self._recent is None else self._recent
+        subject = await source.get_token_subject(claims.sub, jti=claims.jti, sid=claims.sid)
         if subject is None or subject.revoked:
             raise InvalidToken
         return self._session(subject.user, claims)

@@ -10,6 +10,7 @@ from regstack.auth.clock import SystemClock
 from regstack.backends.base import Backend, BackendKind, Capability, PingReport
 from regstack_mongo.attempts import MongoAttempts
 from regstack_mongo.blacklist import MongoBlacklist
+from regstack_mongo.changes import MongoChanges
 from regstack_mongo.diagnosis import diagnosed
 from regstack_mongo.executor import Executor
 from regstack_mongo.mfa_codes import MongoMfaCodes
@@ -23,6 +24,7 @@ from regstack_mongo.users import MongoUsers
 if TYPE_CHECKING:
     from regstack.auth.clock import Clock
     from regstack.backends.base import SchemaReport
+    from regstack.backends.changes import ChangeFeed
     from regstack.config.schema import RegStackConfig
     from regstack.models.finding import Finding
     from regstack_mongo.connection import Connection
@@ -91,6 +93,9 @@ class MongoBackend(Backend):
 
     async def diagnose(self) -> tuple[Finding, ...]:  # noqa: D102
         return await self.executor.look(lambda connection: diagnosed(connection, self.clock))
+
+    def change_feed(self) -> ChangeFeed:  # noqa: D102
+        return MongoChanges(self.executor, timeout=self.config.db_connect_timeout_seconds)
 
     async def ping(self) -> PingReport:  # noqa: D102
         async def ping(connection: Connection) -> tuple[float, dict[str, Any]]:

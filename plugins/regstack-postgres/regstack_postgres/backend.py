@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from regstack.backends.base import BackendKind, Capability
 from regstack.backends.sql.backend import SqlBackend
 from regstack_postgres.address import Address
+from regstack_postgres.changes import PostgresChanges
 from regstack_postgres.diagnosis import diagnose
 from regstack_postgres.executor import PostgresExecutor
 from regstack_postgres.source import EngineSource, PoolSource
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Select
     from sqlalchemy.ext.asyncio import AsyncEngine
 
+    from regstack.backends.changes import ChangeFeed
     from regstack.models.finding import Finding
 
 
@@ -48,6 +50,11 @@ class PostgresBackend(SqlBackend):
             # Not the schema: one may be written in several ways, or come from the search path.
             namespace=config.table_prefix,
         )
+
+    def change_feed(self) -> ChangeFeed | None:
+        """Give the notices of the database; None without `db_notify_url`."""
+        url = self.config.db_notify_url
+        return PostgresChanges(url.get_secret_value(), self.executor, self.config) if url else None
 
     async def diagnose(self) -> tuple[Finding, ...]:
         """Look at role, clock, encoding, durability, replication, connections and schema.

@@ -125,13 +125,13 @@ class PostgresExecutor(Executor):
         async with self._begun() as connection, _lent(connection) as lent:
             yield lent
 
-    async def ask(self, sql: str) -> Sequence[Any]:
-        """Give the one row of a question about the server."""
+    async def ask(self, sql: str, *arguments: Any) -> Sequence[Any]:
+        """Give the one row of a question about the server; asked again where it got no answer."""
 
         async def once() -> Sequence[Any]:
             connection = await self._source.acquire()
             try:
-                row: Sequence[Any] = await connection.fetchrow(sql)
+                row: Sequence[Any] = await connection.fetchrow(sql, *arguments)
             except BaseException as error:
                 await self._failed(connection, error, outcome_unknown=False)
                 raise

@@ -69,6 +69,9 @@ STATED: dict[type[BaseModel], dict[str, Any]] = {
         "purge_interval_seconds": 3600,
         "postgres_statement_cache_size": 100,
         "sqlite_synchronous": "FULL",
+        "token_cache_milliseconds": 0,
+        "token_cache_size": 10_000,
+        "db_notify_url": None,
     },
     EmailConfig: {
         "backend": "console",

@@ -1,0 +1,144 @@
+"""What was read of the accounts that tokens speak for, kept for a moment."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from regstack.backends.changes import ANYTHING
+from regstack.services.change_listener import ChangeListener
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from regstack.backends.changes import Change, ChangeFeed
+    from regstack.backends.protocols import UserRepoProtocol
+    from regstack.models.user import TokenSubject
+
+
+@dataclass(slots=True, eq=False)
+class _Place:
+    """Where the answer to one read is kept, unless the place is taken away before it comes.
+
+    Attributes:
+        sent: when the read was sent; the answer cannot be older than that.
+        subject: the answer; None until it is there.
+    """
+
+    user_id: str
+    sent: float
+    subject: TokenSubject | None = None
+
+
+class TokenSubjects:
+    """A bounded cache before `get_token_subject`.
+
+    An answer is used for `keep_seconds` from when its read was sent, by a clock that never goes
+    back; that alone bounds how long another process may accept what was revoked here. `forget`
+    takes places away, those of reads under way as well: an answer whose place is gone is given to
+    who asked for it, and not kept. So a read that a write may have overtaken leaves nothing behind.
+
+    Misses are not joined here. A read that was sent may have seen what is no longer so, and what
+    waits unsent is joined by the backend, if it can (`regstack.backends.coalescing`).
+
+    Args:
+        users: where it reads.
+        keep_seconds: how long an answer is used.
+        size: answers at the most; the oldest go first.
+        feed: tells what other processes change, from the first use on, if there is one; it only
+            shortens the time.
+        elapsed: seconds that have passed since some moment.
+    """
+
+    def __init__(
+        self,
+        users: UserRepoProtocol,
+        *,
+        keep_seconds: float,
+        size: int,
+        feed: ChangeFeed | None = None,
+        elapsed: Callable[[], float] | None = None,
+    ) -> None:
+        self._users = users
+        self._keep_seconds = keep_seconds
+        self._size = size
+        self._listener = ChangeListener(feed, self.forget) if feed is not None else None
+        self._elapsed = elapsed or _elapsed
+        self._places: OrderedDict[str, _Place] = OrderedDict()  # by `jti`, in the order of `sent`
+        self._tokens: dict[str, set[str]] = {}  # by account
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def start(self) -> None:
+        """Listen to what other processes change, on the running event loop."""
+        if self._listener is not None:
+            self._listener.start()
+
+    async def aclose(self) -> None:
+        """Stop listening."""
+        if self._listener is not None:
+            await self._listener.aclose()
+
+    async def get_token_subject(
+        self, user_id: str, *, jti: str, sid: str | None = None
+    ) -> TokenSubject | None:
+        """Find the account that a token speaks for, and whether it was revoked, lately or now."""
+        self.start()
+        now = self._elapsed()
+        place = self._places.get(jti)
+        if (
+            place is not None
+            and place.subject is not None
+            and place.user_id == user_id
+            and self._is_good(place, now)
+        ):
+            return place.subject
+        place = self._prepare(jti, _Place(user_id, now))
+        subject = await self._users.get_token_subject(user_id, jti=jti, sid=sid)
+        place.subject = subject  # kept by this, if the place is still one of `_places`
+        return subject
+
+    def forget(self, change: Change) -> None:
+        """Keep nothing that was read, or is just being read, of what changed."""
+        if change == ANYTHING:
+            self._places.clear()
+            self._tokens.clear()
+        if change.jti is not None:
+            self._take_away(change.jti)
+        if change.user_id is not None:
+            for jti in list(self._tokens.get(change.user_id, ())):
+                self._take_away(jti)
+
+    def _prepare(self, jti: str, place: _Place) -> _Place:
+        self._take_away(jti)
+        while self._places:
+            oldest = next(iter(self._places))
+            if len(self._places) < self._size and self._is_good(self._places[oldest], place.sent):
+                break
+            self._take_away(oldest)
+        self._places[jti] = place
+        self._tokens.setdefault(place.user_id, set()).add(jti)
+        return place
+
+    def _is_good(self, place: _Place, now: float) -> bool:
+        return now - place.sent < self._keep_seconds
+
+    def _take_away(self, jti: str) -> None:
+        place = self._places.pop(jti, None)
+        if place is None:
+            return
+        tokens = self._tokens[place.user_id]
+        tokens.discard(jti)
+        if not tokens:
+            del self._tokens[place.user_id]
+
+
+def _elapsed() -> float:
+    """Seconds since some moment, those that the machine slept included where its system counts them."""
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
