@@ -8,11 +8,13 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from regstack.backends.changes import ANYTHING, Change
 from regstack.errors import LastSuperuserError
 from regstack.models.user import User
 from regstack_postgres.backend import PostgresBackend
@@ -115,3 +117,15 @@ async def test_prepared_statements_behind_it_fail_with_the_setting_to_change(
     backend = build(database_url=pooled, db_timeout_seconds=5)
     with pytest.raises(Exception, match="postgres_statement_cache_size = 0"):
         await asyncio.gather(*(backend.users.get_by_id(make_user().id) for _ in range(20)))
+
+
+async def test_what_is_announced_through_it_is_heard_beside_it(
+    pooled: str, url: str, build: OpenBackend
+) -> None:
+    backend = build(database_url=pooled, postgres_statement_cache_size=0, db_notify_url=url)
+    feed = backend.change_feed()
+    assert feed is not None
+    async with asyncio.timeout(30), aclosing(feed.listen()) as heard:
+        assert await anext(heard) == ANYTHING
+        await feed.announce(Change(user_id="alice"))
+        assert await anext(heard) == Change(user_id="alice")
