@@ -48,16 +48,23 @@ class ChangeListener:
         """Listen on the running event loop, unless that is done or was done there; never waits."""
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
+            self._leave()
             self._loop = loop
             # An empty context: whose request happens to be the first one is not to live on in it.
             self._task = asyncio.Task(self._listen(), loop=loop, name="regstack-changes", context=Context())
 
     async def aclose(self) -> None:
         """Stop listening; `start` begins anew."""
-        task, loop, self._task, self._loop = self._task, self._loop, None, None
+        task, loop = self._task, self._loop
+        self._leave()
         if task is not None and loop is asyncio.get_running_loop():
-            task.cancel()
             await asyncio.wait({task})
+
+    def _leave(self) -> None:
+        """End the task, on whichever loop it runs."""
+        if self._task is not None and self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._task.cancel)
+        self._task = self._loop = None
 
     async def _listen(self) -> None:
         while True:

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from regstack.backends.changes import ANYTHING, Change
-from regstack.errors import BackendError
+from regstack.errors import BackendError, BackendUnavailable
 from regstack.testing.builders import Builder
 from tests.servers.mongo import MongoServer
 
-from .conftest import emptied, failing
+from .conftest import emptied, every_text, failing
 
 pytestmark = pytest.mark.anyio
 
@@ -63,3 +63,11 @@ async def test_a_single_server_has_nothing_to_listen_to(
 ) -> None:
     backend = open_backend(standalone_url)
     assert [change async for change in backend.change_feed().listen()] == []
+
+
+async def test_a_server_that_is_not_there_is_told(open_backend: Any) -> None:
+    url = "mongodb://user:secret@127.0.0.1:1/database"
+    feed = open_backend(url, db_connect_timeout_seconds=0.2).change_feed()
+    with pytest.raises(BackendUnavailable) as caught:
+        await anext(feed.listen())
+    assert "secret" not in every_text(caught.value)

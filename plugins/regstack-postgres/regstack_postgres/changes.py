@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -67,12 +68,10 @@ class PostgresChanges(ChangeFeed):
         try:
             connection.add_termination_listener(lambda _: heard.put_nowait(None))
             await connection.add_listener(self._channel, lambda *notice: heard.put_nowait(notice[-1]))
+            await self._hear_myself(heard)
             yield ANYTHING
             while True:
-                text = await self._next(heard, connection)
-                if text is None:
-                    raise BackendUnavailable("the connection of db_notify_url broke off")
-                yield _read(text)
+                yield await self._next(heard, connection)
         except _LOST as error:
             raise BackendUnavailable(
                 f"the server of db_notify_url does not answer ({type(error).__name__})"
@@ -82,15 +81,31 @@ class PostgresChanges(ChangeFeed):
             await source.give_back(connection)
             await source.aclose()
 
-    async def _next(self, heard: asyncio.Queue[str | None], connection: Any) -> str | None:
+    async def _hear_myself(self, heard: asyncio.Queue[str | None]) -> None:
+        """Announce what concerns nobody, and wait for it: a pooler takes a LISTEN and delivers nothing."""
+        probe = Change(jti=f"nobody's-{secrets.token_hex(16)}")
+        await self.announce(probe)
+        try:
+            async with asyncio.timeout(self._connect_timeout):
+                while _read(await heard.get()) != probe:
+                    pass
+        except TimeoutError:
+            raise BackendUnavailable(
+                "no notice arrives by db_notify_url; does it lead to the database of database_url, and past "
+                "any pooler in transaction mode?"
+            ) from None
+
+    async def _next(self, heard: asyncio.Queue[str | None], connection: Any) -> Change:
         while True:
             try:
                 async with asyncio.timeout(SECONDS_OF_SILENCE):
-                    return await heard.get()
+                    return _read(await heard.get())
             except TimeoutError:
                 await connection.execute("SELECT 1", timeout=self._connect_timeout)
 
 
-def _read(text: str) -> Change:
+def _read(text: str | None) -> Change:
+    if text is None:
+        raise BackendUnavailable("the connection of db_notify_url broke off")
     user_id, _, jti = text.partition(" ")
     return Change(user_id or None, jti or None)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from regstack.backends.changes import ANYTHING, Change
-from regstack.errors import LastSuperuserError
+from regstack.errors import BackendUnavailable, LastSuperuserError
 from regstack.models.user import User
 from regstack_postgres.backend import PostgresBackend
 from tests.servers.process import Server
@@ -129,3 +129,11 @@ async def test_what_is_announced_through_it_is_heard_beside_it(
         assert await anext(heard) == ANYTHING
         await feed.announce(Change(user_id="alice"))
         assert await anext(heard) == Change(user_id="alice")
+
+
+async def test_a_listener_behind_it_is_told_that_it_hears_nothing(pooled: str, build: OpenBackend) -> None:
+    settings = {"database_url": pooled, "postgres_statement_cache_size": 0, "db_connect_timeout_seconds": 1}
+    feed = build(**settings, db_notify_url=pooled).change_feed()
+    assert feed is not None
+    with pytest.raises(BackendUnavailable, match="past any pooler"):
+        await anext(feed.listen())

@@ -102,3 +102,21 @@ def test_another_event_loop_listens_for_itself() -> None:
     asyncio.run(use())
     asyncio.run(use())
     assert feed.listened == 2
+
+
+def test_on_two_event_loops_in_turns_one_listens_at_a_time() -> None:
+    feed = Scripted()
+    listener, heard = listener_of(feed)
+
+    async def use() -> None:
+        listener.start()
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    with asyncio.Runner() as one, asyncio.Runner() as other:
+        for turn in range(1, 4):
+            one.run(use())
+            other.run(use())
+            assert feed.listened == 2 * turn
+            assert len(heard) >= 2 * turn - 2  # each says at its end that anything may have changed
+    assert len(heard) == feed.listened
