@@ -27,7 +27,7 @@ class RawHashing:
         self._threads = threads
 
     def rate(self, seconds: float) -> float:
-        """Give checks a second, up to the last one within the time."""
+        """Give checks a second, up to the last one within the time, at least one for each thread."""
         begin = time.perf_counter()
         until = begin + seconds
 
@@ -35,7 +35,7 @@ class RawHashing:
             ends: list[float] = []
             while True:
                 self._hasher.verify(self._hashed, PASSWORD)
-                if (now := time.perf_counter()) >= until:
+                if (now := time.perf_counter()) >= until and ends:
                     return ends
                 ends.append(now)
 

@@ -82,7 +82,7 @@ def run(loads: Mapping[str, Load], seconds: float) -> dict[str, Outcome]:
     """Let all groups work at the same time.
 
     A client that is told to come back later does so. What is answered after the time is over is
-    waited for and does not count.
+    waited for and does not count, but for the first answer of a group.
 
     Args:
         loads: the groups by name.
@@ -158,7 +158,7 @@ def _work(clients: Sequence[_Client], seconds: float) -> None:
                     continue
                 busy -= 1
                 now = time.perf_counter()
-                if now >= until:
+                if now >= until and client.outcome.times:
                     continue
                 if (pause := _count(client.outcome, answer, now - begin)) is not None:
                     heapq.heappush(resting, (now + pause, clients.index(client)))

@@ -20,6 +20,9 @@ from pathlib import Path
 
 import uvicorn
 
+KEEP_ALIVE_SECONDS = 120
+"""Longer than any client rests that is told to come back later."""
+
 # The repository, in place of this folder: `import benchmarks` works, and so does `import regstack`.
 sys.path[0] = str(Path(__file__).parents[1])
 
@@ -37,7 +40,13 @@ def main(path: str) -> None:
     app = module.build(given["settings"])
     import_module("benchmarks.applications.gauges").add_gauges(app)
     uvicorn.run(
-        app, host="127.0.0.1", port=given["port"], log_level="warning", access_log=False, server_header=False
+        app,
+        host="127.0.0.1",
+        port=given["port"],
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
 
 
