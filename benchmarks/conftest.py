@@ -18,6 +18,8 @@ from benchmarks.figures import Figures
 from benchmarks.results import page
 from benchmarks.rounds import ROUNDS, in_turns, ratio
 from benchmarks.running import Running
+from tests.conftest import database_url, make_world  # type: ignore[attr-defined] # noqa: F401 - fixtures
+from tests.http.test_round_trips import meter  # noqa: F401 - a fixture
 from tests.servers.databases import PostgresDatabases
 from tests.servers.mongo import MongoReplicaSet
 from tests.servers.postgres import PostgresServer

@@ -18,6 +18,9 @@ SECRET = "a root secret that only the benchmarks know " * 2
 PEERS = {"fastapi-users": ("SQLite", "PostgreSQL", "MongoDB"), "crudauth": ("SQLite", "PostgreSQL")}
 """Backends that each peer has."""
 
+CACHE_MILLISECONDS = 5000
+"""How long the token cache remembers, where it is on."""
+
 
 @dataclass
 class Running:
@@ -26,11 +29,13 @@ class Running:
     Attributes:
         floor: decodes a token, and does nothing else.
         ours: regstack by backend.
+        remembering: the same over the same databases, with its token cache on.
         peers: by name, such as `crudauth 0.8.2 on SQLite`.
     """
 
     floor: Application
     ours: Mapping[str, Application]
+    remembering: Mapping[str, Application]
     peers: Mapping[str, Application] = field(default_factory=dict)
 
     @classmethod
@@ -40,9 +45,12 @@ class Running:
         Args:
             new_url: makes an empty database, by backend.
         """
+        urls = {backend: make() for backend, make in new_url.items()}
+        cache = {"token_cache_milliseconds": CACHE_MILLISECONDS}
         return cls(
             Application("token_only", {"secret": SECRET}),
-            {backend: regstack(make()) for backend, make in new_url.items()},
+            {backend: regstack(url) for backend, url in urls.items()},
+            {backend: regstack(url, people=0, **cache) for backend, url in urls.items()},
             {
                 f"{peer} {version} on {backend}": Application(
                     f"{peer.replace('-', '_')}_on",
@@ -59,7 +67,7 @@ class Running:
     @property
     def all(self) -> list[Application]:
         """Every server."""
-        return [self.floor, *self.ours.values(), *self.peers.values()]
+        return [self.floor, *self.ours.values(), *self.remembering.values(), *self.peers.values()]
 
     def __enter__(self) -> Self:
         try:
