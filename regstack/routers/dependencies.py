@@ -1,79 +1,36 @@
 """FastAPI dependencies that say who is asking, for regstack's routes and for the host's."""
 
-from __future__ import annotations
+# Without `from __future__ import annotations`: FastAPI reads those of an object's `__call__` as they stand.
 
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
 
-from fastapi import Depends
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.openapi.models import HTTPBearer
+from fastapi.requests import HTTPConnection
+from fastapi.security.base import SecurityBase
 
 from regstack.errors import InvalidToken, RegStackError
-from regstack.models.user import User  # noqa: TC001 - FastAPI reads the annotations
+from regstack.models.user import User
 from regstack.routers.errors import to_http
-from regstack.services.sessions import Session, Sessions  # noqa: TC001
+from regstack.services.sessions import Session, Sessions
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-_bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="Access token from `POST /login`.")
+T = TypeVar("T")
 
 
 class Dependencies:
     """Makes dependencies that recognise access tokens of one instance.
 
-    Each costs one database round trip a request, or none for a while with
-    `token_cache_milliseconds`; FastAPI calls one dependency once a request however often it is
-    named.
+    Together they cost one database round trip a request, however many of them are named, and
+    however often; or none for a while, with `token_cache_milliseconds`.
     """
 
     def __init__(self, sessions: Sessions) -> None:
-        async def token(credentials: HTTPAuthorizationCredentials | None = Depends(_bearer)) -> str:
-            if credentials is None:
-                raise to_http(InvalidToken())
-            return credentials.credentials
-
-        def session_of(*, fresh: bool) -> Callable[..., Awaitable[Session]]:
-            async def session(credentials: HTTPAuthorizationCredentials | None = Depends(_bearer)) -> Session:
-                try:
-                    if credentials is None:
-                        raise InvalidToken
-                    return await sessions.recognise(credentials.credentials, fresh=fresh)
-                except RegStackError as error:
-                    raise to_http(error) from error
-
-            return session
-
-        def user_of(session: Callable[..., Awaitable[Session]]) -> Callable[..., Awaitable[User]]:
-            async def user(session: Session = Depends(session)) -> User:
-                return session.user
-
-            return user
-
-        session = session_of(fresh=True)
-        fresh_user = user_of(session)
-        # Without a cache one and the same, so that a request that names both reads once.
-        user = user_of(session_of(fresh=False)) if sessions.remembers else fresh_user
-
-        async def user_optional(
-            credentials: HTTPAuthorizationCredentials | None = Depends(_bearer),
-        ) -> User | None:
-            try:
-                if credentials is None:
-                    return None
-                return (await sessions.recognise(credentials.credentials, fresh=False)).user
-            except InvalidToken:
-                return None
-            except RegStackError as error:
-                raise to_http(error) from error
-
-        async def admin(session: Session = Depends(session)) -> User:
-            try:
-                return sessions.require_superuser(session)
-            except RegStackError as error:
-                raise to_http(error) from error
-
-        self._token, self._session, self._fresh_user, self._admin = token, session, fresh_user, admin
-        self._user, self._user_optional = user, user_optional
+        self._token = BearerToken()
+        self._session = Bearer(sessions, lambda session: session)
+        self._fresh_user = Bearer(sessions, lambda session: session.user)
+        self._user = Bearer(sessions, lambda session: session.user, fresh=False)
+        self._user_optional = OptionalBearer(sessions, lambda session: session.user, fresh=False)
+        self._admin = Bearer(sessions, sessions.require_superuser)
 
     def bearer_token(self) -> Callable[..., Awaitable[str]]:
         """Give the dependency for the token that a request carries, good or not; 401 without one."""
@@ -99,3 +56,72 @@ class Dependencies:
     def current_admin(self) -> Callable[..., Awaitable[User]]:
         """Give the dependency for an administrator, read now; 401 without a token, 403 for others."""
         return self._admin
+
+
+class BearerToken(SecurityBase):
+    """A dependency that gives the access token as it came, and is the security scheme as well."""
+
+    model = HTTPBearer(bearerFormat="JWT", description="Access token from `POST /login`.")
+    scheme_name = "HTTPBearer"
+
+    async def __call__(self, connection: HTTPConnection) -> str:
+        """Give the token, good or not; 401 without one."""
+        try:
+            return self._read(connection)
+        except InvalidToken as error:
+            raise to_http(error) from error
+
+    def _read(self, connection: HTTPConnection) -> str:
+        scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            raise InvalidToken
+        return token.strip()
+
+
+class Bearer(BearerToken, Generic[T]):
+    """A dependency that recognises the token it reads.
+
+    The usual form is three that depend on each other: a scheme, a session and a user. FastAPI
+    spends more on the two steps between them than the check of a signature takes.
+
+    Args:
+        sessions: recognise the token.
+        give: what is asked for, out of the session; may refuse it.
+        fresh: see `Sessions.recognise`.
+    """
+
+    def __init__(self, sessions: Sessions, give: Callable[[Session], T], *, fresh: bool = True) -> None:
+        self._sessions = sessions
+        self._give = give
+        # Without a cache all is fresh, so that a request that names several reads once.
+        self._fresh = fresh or not sessions.remembers
+        self._place = f"regstack.session.{id(sessions)}.{self._fresh}"
+
+    async def __call__(self, connection: HTTPConnection) -> T:  # type: ignore[override]
+        """Give what is asked for; 401 without a valid token."""
+        try:
+            return self._give(await self._session_of(connection))
+        except RegStackError as error:
+            raise to_http(error) from error
+
+    async def _session_of(self, connection: HTTPConnection) -> Session:
+        """Recognise the token, or remember what another dependency has recognised in the same request."""
+        session: Session | None = connection.scope.get(self._place)
+        if session is None:
+            token = self._read(connection)
+            session = await self._sessions.recognise(token, fresh=self._fresh)
+            connection.scope[self._place] = session
+        return session
+
+
+class OptionalBearer(Bearer[T]):
+    """The same, where nobody has to be signed in."""
+
+    async def __call__(self, connection: HTTPConnection) -> T | None:  # type: ignore[override]
+        """Give what is asked for, or None without a valid token."""
+        try:
+            return self._give(await self._session_of(connection))
+        except InvalidToken:
+            return None
+        except RegStackError as error:
+            raise to_http(error) from error
