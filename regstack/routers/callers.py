@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from functools import partial
 from typing import TYPE_CHECKING
 
 from regstack.auth.addresses import client_address, network_of
 from regstack.routers.cookies import InstanceCookie
-from regstack.services.caller import Caller
+from regstack.services.caller import Caller, Origin
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -38,14 +37,16 @@ class Callers:
 
     def read(self, request: Request) -> Caller:
         """Say who calls."""
+        return Caller(lambda: self._origin_of(request), lambda: _hung_up(request))
+
+    def _origin_of(self, request: Request) -> Origin:
         peer = request.client.host if request.client is not None else None
         address = client_address(peer, request.headers.getlist("x-forwarded-for"), self._trusted_proxies)
         device = self._device_cookie.read(request)
-        return Caller(
+        return Origin(
             address=address,
             network=network_of(address) if address is not None and self._knows_networks else None,
             device=device if device is not None and _DEVICE.fullmatch(device) else None,
-            hung_up=partial(_hung_up, request),
         )
 
     def answer(self, response: Response, caller: Caller) -> None:

@@ -12,7 +12,6 @@ from fastapi.routing import APIRoute
 from regstack.errors import RegStackError
 from regstack.routers.callers import Callers
 from regstack.routers.errors import to_http
-from regstack.services.caller import calling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -24,6 +23,9 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES = 64 * 1024
 """A larger body is refused before it is read; no request of regstack comes near it."""
+
+_HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+"""Of every answer, as they go over the wire; no route sets them itself."""
 
 
 def api_route(config: RegStackConfig) -> type[APIRoute]:
@@ -40,11 +42,10 @@ def api_route(config: RegStackConfig) -> type[APIRoute]:
             handle = super().get_route_handler()
 
             async def handle_bounded(request: Request) -> Response:
-                with calling(callers.read(request)) as caller:
+                with callers.read(request) as caller:
                     response = await _answer(handle, request)
                 callers.answer(response, caller)
-                response.headers["Cache-Control"] = "no-store"
-                response.headers["X-Content-Type-Options"] = "nosniff"
+                response.raw_headers.extend(_HEADERS)
                 return response
 
             return handle_bounded
@@ -66,6 +67,11 @@ async def _answer(handle: Callable[[Request], Coroutine[Any, Any, Response]], re
 
 def bounded(request: Request) -> Request:
     """Give the same request with a body that ends in 413 past `MAX_BODY_BYTES`."""
+    declared = request.headers.get("content-length", "0")
+    if not declared.isdecimal() or int(declared[:20]) > MAX_BODY_BYTES:
+        raise HTTPException(413, f"a request body has at most {MAX_BODY_BYTES} bytes")
+    if request.method == "GET":
+        return request  # nobody reads its body, and what is parsed of it already stays so
     read = 0
 
     async def receive() -> Message:
@@ -76,9 +82,6 @@ def bounded(request: Request) -> Request:
             raise HTTPException(413, f"a request body has at most {MAX_BODY_BYTES} bytes")
         return message
 
-    declared = request.headers.get("content-length", "0")
-    if not declared.isdecimal() or int(declared[:20]) > MAX_BODY_BYTES:
-        raise HTTPException(413, f"a request body has at most {MAX_BODY_BYTES} bytes")
     return Request(request.scope, receive)
 
 

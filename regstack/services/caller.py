@@ -2,36 +2,91 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Coroutine
+    from contextvars import Token
+    from types import TracebackType
 
 
-@dataclass(slots=True)
-class Caller:
-    """The other side of one request, and what the answer has to tell it.
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request comes from, as far as it can be believed.
 
     Attributes:
         address: the client's address; None where it is not known.
         network: what limits count it by (`regstack.auth.addresses.network_of`).
         device: what its browser keeps to be known again by; not to be believed by itself.
-        hung_up: gives a coroutine that ends once the client has hung up; None where that cannot be told.
-        user_id: the account whose token the request carried, once that was recognised.
-        remember_device: a new `device`, to be kept by the browser.
-        policies: the limits that were counted for the caller's own network.
     """
 
     address: str | None = None
     network: str | None = None
     device: str | None = field(default=None, repr=False)
-    hung_up: Callable[[], Coroutine[Any, Any, None]] | None = field(default=None, repr=False)
-    user_id: str | None = None
-    remember_device: str | None = field(default=None, repr=False)
-    policies: list[PolicyState] = field(default_factory=list)
+
+
+class Caller:
+    """The other side of one request, and what the answer has to tell it.
+
+    As a context manager, it is the current caller of all that is done inside.
+
+    Args:
+        find_origin: finds out where the request comes from. It is asked once, and only when somebody
+            wants to know: few requests are counted by a limit or recorded by the audit.
+        hung_up: gives a coroutine that ends once the client has hung up; None where that cannot be told.
+
+    Attributes:
+        address, network, device: of its `Origin`; a `device` may be given to it.
+        user_id: the account whose token the request carried, once that was recognised.
+        remember_device: a new `device`, to be kept by the browser.
+        policies: the limits that were counted for the caller's own network.
+    """
+
+    def __init__(
+        self,
+        find_origin: Callable[[], Origin],
+        hung_up: Callable[[], Coroutine[Any, Any, None]] | None = None,
+    ) -> None:
+        self._find_origin = find_origin
+        self.hung_up = hung_up
+        self.user_id: str | None = None
+        self.remember_device: str | None = None
+        self.policies: list[PolicyState] = []
+        self._before: Token[Caller | None]
+
+    @cached_property
+    def _origin(self) -> Origin:
+        return self._find_origin()
+
+    @property
+    def address(self) -> str | None:
+        """See the class."""
+        return self._origin.address
+
+    @property
+    def network(self) -> str | None:
+        """See the class."""
+        return self._origin.network
+
+    @cached_property
+    def device(self) -> str | None:
+        """See the class."""
+        return self._origin.device
+
+    def __enter__(self) -> Self:
+        self._before = _current.set(self)
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        _current.reset(self._before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +120,3 @@ def hung_up() -> Coroutine[Any, Any, None] | None:
     """Give what ends once the current caller has hung up; None where that cannot be told."""
     caller = current_caller()
     return caller.hung_up() if caller is not None and caller.hung_up is not None else None
-
-
-@contextmanager
-def calling(caller: Caller) -> Iterator[Caller]:
-    """Work for a caller."""
-    before = _current.set(caller)
-    try:
-        yield caller
-    finally:
-        _current.reset(before)

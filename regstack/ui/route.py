@@ -12,7 +12,6 @@ from regstack.errors import InvalidToken, RegStackError
 from regstack.routers.callers import Callers
 from regstack.routers.errors import to_http
 from regstack.routers.route import bounded
-from regstack.services.caller import calling
 from regstack.ui.messages import explain, sentence
 from regstack.ui.site import retry_after
 
@@ -40,7 +39,7 @@ def page_route(site: Site, config: RegStackConfig) -> type[APIRoute]:
             handle = super().get_route_handler()
 
             async def handle_page(request: Request) -> Response:
-                with calling(callers.read(request)) as caller:
+                with callers.read(request) as caller:
                     response = await _answer(site, handle, request)
                 callers.answer(response, caller)
                 response.headers.update(site.headers)
