@@ -25,11 +25,12 @@ def api_router(services: Services, deps: Dependencies, config: RegStackConfig) -
     """Make the router that a host mounts at `api_prefix`; what is switched off is not in it."""
     route = api_route(config)
     routers = [
-        registration_router(route, services.registration),
-        sessions_router(route, services.login, services.sessions, deps),
+        # First, since FastAPI tries route after route, and no other is asked for as often as `/me`.
         account_router(
             route, services.accounts, services.email_change, deps, deletion=config.enable_account_deletion
         ),
+        registration_router(route, services.registration),
+        sessions_router(route, services.login, services.sessions, deps),
         passwords_router(route, services.passwords, deps, recovery=config.enable_password_reset),
     ]
     if services.second_factor is not None and services.phone is not None:
@@ -38,7 +39,5 @@ def api_router(services: Services, deps: Dependencies, config: RegStackConfig) -
         routers.append(admin_router(route, services.administration, services.registration, deps))
     if services.oauth is not None:
         routers.append(oauth_router(route, services.oauth, deps, config))
-    router = APIRouter()
-    for each in routers:
-        router.include_router(each)
-    return router
+    # One router, and not one that includes others: each level would be searched once more for every request.
+    return APIRouter(routes=[each for router in routers for each in router.routes])

@@ -231,7 +231,7 @@ class UserAnswer(BaseModel):
     @classmethod
     def of(cls, user: User) -> Self:
         """Show what of an account is public to its owner and to administrators."""
-        return cls(**{name: getattr(user, name) for name in cls.model_fields})
+        return cls.model_validate(user, from_attributes=True)
 
 
 class PendingAnswer(BaseModel):
@@ -313,7 +313,7 @@ class LinkedProvider(BaseModel):
     @classmethod
     def of(cls, identity: OAuthIdentity) -> Self:
         """Show what of an identity is its owner's to see."""
-        return cls(**{name: getattr(identity, name) for name in cls.model_fields})
+        return cls.model_validate(identity, from_attributes=True)
 
 
 class ProvidersAnswer(BaseModel):
