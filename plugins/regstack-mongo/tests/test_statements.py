@@ -1,4 +1,4 @@
-"""No operation by a key reads a whole collection, and each is as few commands as it can be."""
+"""Each operation is as few commands as it can be."""
 
 from __future__ import annotations
 
@@ -8,17 +8,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from pymongo import MongoClient
-from pymongo.errors import OperationFailure
 from pymongo.monitoring import CommandListener
 
 from regstack.backends.coalescing import MOST
 from regstack.models.user import TokenSubject
 from regstack.testing.builders import Builder
 from regstack_mongo.backend import MongoBackend
-from tests.servers.mongo import MongoServer
-
-from .conftest import DATABASE, with_database
 
 pytestmark = pytest.mark.anyio
 
@@ -148,17 +143,3 @@ async def test_the_longest_answer_to_lookups_that_share_a_command_comes_at_once(
     found = await asyncio.gather(*(backend.users.get_token_subject(user.id, jti=jti) for user, jti in asked))
     assert found == [TokenSubject(user, revoked=True) for user, _ in asked]
     assert [next(iter(command)) for command in commands] == ["aggregate"]
-
-
-async def test_no_operation_by_a_key_scans_a_collection(
-    own_server: MongoServer, open_backend: Any, make: Builder
-) -> None:
-    url = with_database(own_server.url, DATABASE)
-    backend = open_backend(url)
-    await backend.install_schema()
-    operations = await every_operation(backend, make)
-    own_server.admin({"setParameter": 1, "notablescan": True})
-    with MongoClient[dict[str, Any]](url) as client, pytest.raises(OperationFailure):
-        list(client[DATABASE]["regstack_users"].find({"full_name": "Ada Lovelace"}))
-    for operation in operations.values():
-        await operation()

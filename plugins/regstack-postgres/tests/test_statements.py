@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from regstack.backends.sql.statement import Statement
-from regstack.models.ids import new_id
 from regstack.models.mfa_code import MfaCode, MfaKind
 from regstack.models.user import User
 from regstack.testing.proxy import Address, FaultProxy
@@ -108,99 +104,6 @@ def types(request: bytes) -> bytes:
         found += request[at : at + 1]
         at += 1 + int.from_bytes(request[at + 1 : at + 5], "big")
     return found
-
-
-def statements_of(backend: PostgresBackend) -> Iterator[tuple[str, Statement]]:
-    """All statements that the repositories hold."""
-    for name in (
-        "users",
-        "pending",
-        "blacklist",
-        "attempts",
-        "mfa_codes",
-        "oauth_identities",
-        "oauth_states",
-    ):
-        for attribute, value in vars(getattr(backend, name)).items():
-            if isinstance(value, Statement):
-                yield f"{name}.{attribute}", value
-    for (counts, searches, continues, *flags), value in backend.users._shapes.items():  # type: ignore[attr-defined]
-        yield f"users.{'count' if counts else 'page'} of {(searches, continues, *flags)}", value
-
-
-def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for inner in plan.get("Plans", ()):
-        yield from nodes(inner)
-
-
-async def explained(connection: Any, statement: Statement, arguments: list[str]) -> list[dict[str, Any]]:
-    """Give the nodes of a statement's plan."""
-    await connection.execute(f"PREPARE explained AS {statement.sql}")
-    given = f"({', '.join(arguments)})" if arguments else ""
-    plan = json.loads(await connection.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE explained{given}"))
-    await connection.execute("DEALLOCATE explained")
-    return list(nodes(plan[0]["Plan"]))
-
-
-def parameters_of(statement: Statement) -> list[str]:
-    """Give the types of a statement's parameters, in their order; empty where the text says none."""
-    types = dict(re.findall(r"\$(\d+)(?:::(\w+))?", statement.sql))
-    return [types[str(number)] for number in range(1, len(types) + 1)]
-
-
-async def test_no_statement_but_the_counts_reads_a_whole_table(
-    open_backend: OpenBackend, make_user: MakeUser
-) -> None:
-    backend = open_backend(db_pool_size=1)
-    for searched in (None, "a"):
-        for after in (None, new_id(backend.clock)):
-            for superuser in (None, True):
-                await backend.users.list_page(limit=5, after=after, search=searched, is_superuser=superuser)
-    await backend.users.count(search="a")
-    await backend.users.count(is_superuser=True)
-    await backend.users.count()
-    connection = await backend.executor._source.acquire()
-    # The plan for values that are not known, on tables that are too small for an index to pay.
-    await connection.execute("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off")
-    scans = {}
-    for name, statement in statements_of(backend):
-        plan = await explained(connection, statement, ["NULL"] * len(parameters_of(statement)))
-        found = [node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"]
-        if found:
-            scans[name] = found
-    connection.terminate()
-    await backend.executor._source.give_back(connection)
-    assert scans == {}
-
-
-async def test_the_plans_hold_on_tables_of_some_size(open_backend: OpenBackend) -> None:
-    backend = open_backend(db_pool_size=1)
-    connection = await backend.executor._source.acquire()
-    await connection.execute(
-        """
-        INSERT INTO regstack_users (id, email, email_key, is_active, is_verified, is_superuser,
-            is_mfa_enabled, token_version, created_at, updated_at, full_name_key)
-        SELECT gen_random_uuid(), n || '@x', n || '@x', true, true, false, false, 0, now(), now(), 'name' || n
-            FROM generate_series(1, 20000) AS n;
-        INSERT INTO regstack_blacklist SELECT 'jti' || n, now() FROM generate_series(1, 20000) AS n;
-        ANALYZE;
-        """
-    )
-    values = {"UUID": "gen_random_uuid()", "VARCHAR": "'x'", "TIMESTAMP": "now()"}
-    statements = dict(statements_of(backend))
-    for name in (
-        "users._by_id",
-        "users._token_subject",
-        "users._login_subject",
-        "blacklist._find",
-    ):
-        arguments = [values[kind] for kind in parameters_of(statements[name])]
-        plan = await explained(connection, statements[name], arguments)
-        scans = [node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"]
-        assert not {"regstack_users", "regstack_blacklist"} & set(scans), name
-    connection.terminate()
-    await backend.executor._source.give_back(connection)
 
 
 async def test_a_place_that_is_no_id_pages_like_text(backend: PostgresBackend, make_user: MakeUser) -> None:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from regstack.backends.sql.statement import Statement
 from regstack.models.ids import new_id
 from regstack.models.mfa_code import MfaCode, MfaKind
 from regstack.models.oauth_identity import OAuthIdentity
@@ -86,52 +82,6 @@ async def test_a_guarded_change_is_one_short_transaction(
     distinct = dict.fromkeys(traced)  # SQLite shows the statement once more for each table it cascades to
     verbs = [statement.split()[0] for statement in distinct]
     assert verbs == ["BEGIN", "DELETE", "DELETE", "COMMIT"]
-
-
-def statements_of(backend: SqliteBackend) -> Iterator[tuple[str, Statement]]:
-    """All statements that the repositories hold."""
-    for name in (
-        "users",
-        "pending",
-        "blacklist",
-        "attempts",
-        "mfa_codes",
-        "oauth_identities",
-        "oauth_states",
-    ):
-        for attribute, value in vars(getattr(backend, name)).items():
-            if isinstance(value, Statement):
-                yield f"{name}.{attribute}", value
-    shapes: dict[Any, Statement] = backend.users._shapes  # type: ignore[attr-defined]
-    for (counts, searches, continues, *_), value in shapes.items():
-        place = "after" if continues else None
-        yield f"users.{'count' if counts else 'page'} of {(place, searches)}", value
-
-
-async def test_no_statement_but_the_counts_reads_a_whole_table(backend: SqliteBackend, path: Path) -> None:
-    for searched in (None, "a"):
-        for after in (None, new_id(backend.clock)):
-            for superuser in (None, True):
-                await backend.users.list_page(limit=5, after=after, search=searched, is_superuser=superuser)
-    await backend.users.count(search="a")
-    await backend.users.count(is_superuser=True)
-    connection = sqlite3.connect(path)
-    scans: dict[str, str] = {}
-    for name, statement in statements_of(backend):
-        arguments = [None] * statement.sql.count("?")
-        for *_, line in connection.execute(f"EXPLAIN QUERY PLAN {statement.sql}", arguments):
-            # `oldest` is one batch, found by its index.
-            if line.startswith("SCAN") and not line.endswith(("CONSTANT ROW", "superusers_idx", "oldest")):
-                scans[name] = line
-    connection.close()
-    assert scans == {
-        "users._login_subject": "SCAN anchor",  # one row, made up
-        "users._token_subjects": "SCAN given VIRTUAL TABLE INDEX 1:",  # what was asked
-        "users.page of (None, False)": "SCAN regstack_users USING INDEX sqlite_autoindex_regstack_users_1",
-        "users.page of (None, True)": "SCAN found",  # what two ranges gave
-        "users.page of ('after', True)": "SCAN found",
-        "users.count of (None, True)": "SCAN found",
-    }
 
 
 async def test_a_search_is_a_range_and_no_pattern(
