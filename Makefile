@@ -23,7 +23,7 @@ SHARED := fastapi|starlette|pydantic|pydantic-core|uvicorn
 comma := ,
 space := $(subst ,, )
 
-.PHONY: help demo test lint contract mutants bench bench-peers soak docs constraints clean
+.PHONY: help demo test lint contract mutants bench bench-peers bench-scale soak docs constraints clean
 
 help: ## say what the targets do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## / – /'
@@ -49,6 +49,9 @@ bench: $(STAMP) build/bench/installed ## measure for ten minutes, print figures 
 	$(BIN)/pytest benchmarks -s -p no:xdist --results benchmarks/RESULTS.md
 
 bench-peers: $(PEERS:%=build/peers/%/installed) ## install what `make bench` then measures beside this package
+
+bench-scale: $(STAMP) ## measure what operations cost among a million accounts; takes a quarter of an hour
+	REGSTACK_BENCH_ACCOUNTS=1000000 $(BIN)/pytest benchmarks/test_scale.py -s -p no:xdist
 
 soak: $(STAMP) ## run the long tests: 30 minutes of mixed load, 100 kills, ten fail-overs, races many times over
 	$(BIN)/pytest -m soak -n $(JOBS)

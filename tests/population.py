@@ -38,6 +38,7 @@ EXPIRED = 5
 """Rows of each kind that the next sweep takes."""
 
 CHUNK = 10_000
+SAMPLE = 10_000
 YEARS = timedelta(days=3 * 365)
 FIRST = (
     "Ada", "Aisha", "Anna", "Beatriz", "Chen", "Chloé", "David", "Elif", "Emma", "Fatima", "Giulia", "Grace",
@@ -78,10 +79,15 @@ class Population:
     Args:
         number: of accounts.
         now: the newest account is this old.
+
+    Attributes:
+        number: as given.
+        sample: some of the accounts that were made, evenly spread.
     """
 
     def __init__(self, number: int, now: datetime) -> None:
         self.number = number
+        self.sample: list[User] = []
         self._now = instant(now)
         self._random = random.Random(number)
         self._clock = FrozenClock(self._now)
@@ -97,6 +103,8 @@ class Population:
     def _add(self, chunk: Chunk, at: int) -> None:
         user = self._user(at)
         chunk.users.append(user)
+        if at % max(1, self.number // SAMPLE) == 0:
+            self.sample.append(user)
         expires = self._now + (timedelta(days=-1) if at < EXPIRED else timedelta(minutes=1 + at % 15))
         share = at % 1000
         if at < EXPIRED or share % 2:
