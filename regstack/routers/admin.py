@@ -55,12 +55,19 @@ def admin_router(
         operation_id="admin_list_users",
         responses=problems(401, 403, 422),
         summary="List accounts",
-        description="In the order of their making. `after` costs the same at any depth, `skip` does not.",
+        description="In the order of their making. `after` costs the same at any depth and among any number "
+        "of accounts; `skip`, and the `total` that is told where there is no `after`, do not.",
     )
     async def list_users(
         skip: Annotated[int, Query(ge=0, le=2**31, description="Accounts to pass over.")] = 0,
         limit: Annotated[int, Query(ge=1, le=200, description="Accounts on a page.")] = 50,
-        after: Annotated[str | None, Query(max_length=36, description="`next` of the page before.")] = None,
+        after: Annotated[
+            str | None,
+            Query(
+                max_length=36,
+                description="`next` of the page before; empty for a first page that is not counted.",
+            ),
+        ] = None,
         search: Annotated[
             str | None, Query(max_length=254, description="Beginning of an address or of a name.")
         ] = None,
