@@ -20,15 +20,13 @@ from urllib.parse import urlsplit
 
 import asyncpg
 from pymongo import MongoClient
+from uuid_utils import uuid7
 
-from regstack.auth.clock import FrozenClock
-from regstack.models.ids import new_id
 from regstack.models.instant import instant, to_milliseconds
 from regstack.models.mfa_code import MfaCode, MfaKind
 from regstack.models.oauth_identity import OAuthIdentity
 from regstack.models.oauth_state import OAuthState
 from regstack.models.pending import PendingRegistration
-from regstack.models.text import search_key
 from regstack.models.user import User
 from regstack_mongo.oauth_identities import identity_key
 from regstack_mongo.user_documents import document_of
@@ -40,6 +38,7 @@ EXPIRED = 5
 CHUNK = 10_000
 SAMPLE = 10_000
 YEARS = timedelta(days=3 * 365)
+_MILLISECOND = timedelta(milliseconds=1)
 FIRST = (
     "Ada", "Aisha", "Anna", "Beatriz", "Chen", "Chloé", "David", "Elif", "Emma", "Fatima", "Giulia", "Grace",
     "Hannah", "Hiroshi", "Ines", "Ivan", "José", "Julia", "Karim", "Lars", "Liam", "Lucía", "Maria", "Mateo",
@@ -90,7 +89,7 @@ class Population:
         self.sample: list[User] = []
         self._now = instant(now)
         self._random = random.Random(number)
-        self._clock = FrozenClock(self._now)
+        self._milliseconds = to_milliseconds(self._now)
 
     def chunks(self) -> Iterator[Chunk]:
         """Make the rows, in the order of the accounts' ids."""
@@ -121,13 +120,14 @@ class Population:
             chunk.states.append(self._state(user, expires))
 
     def _user(self, at: int) -> User:
-        made = self._now - YEARS * ((self.number - at) / self.number)
+        age = YEARS // _MILLISECOND * (self.number - at) // self.number
+        made = self._now - age * _MILLISECOND
         name, email = self._person(at)
         share = self._random.random()
         return User(
-            id=new_id(FrozenClock(made)),
+            id=self._id(age),
             email=email,
-            email_key=search_key(email),
+            email_key=email.casefold(),
             hashed_password=self._password_hash(),
             full_name=name,
             phone_number=f"+41{700000000 + at}" if share < 0.3 else None,
@@ -136,19 +136,26 @@ class Population:
             is_superuser=at < ADMINISTRATORS,
             is_mfa_enabled=share < 0.1,
             token_version=at % 3,
-            created_at=instant(made),
-            updated_at=instant(made),
+            created_at=made,
+            updated_at=made,
             last_login=self._now if share < 0.7 else None,
-            tokens_invalidated_after=instant(made) if at % 3 else None,
+            tokens_invalidated_after=made if at % 3 else None,
         )
 
+    def _id(self, age: int = 0) -> str:
+        """Make an id that is so many milliseconds old; `new_id` would ask a clock for each."""
+        return str(uuid7(nanoseconds=(self._milliseconds - age) * 1_000_000))
+
     def _person(self, at: int) -> tuple[str, str]:
-        first, last = self._random.choice(FIRST), self._random.choice(LAST)
-        return f"{first} {last}", f"{first}.{last}{at}@{self._random.choice(DOMAINS)}"
+        number = self._random.getrandbits(48)
+        number, first = divmod(number, len(FIRST))
+        number, last = divmod(number, len(LAST))
+        domain = DOMAINS[number % len(DOMAINS)]
+        return f"{FIRST[first]} {LAST[last]}", f"{FIRST[first]}.{LAST[last]}{at}@{domain}"
 
     def _identity(self, user: User) -> OAuthIdentity:
         return OAuthIdentity(
-            id=new_id(self._clock),
+            id=self._id(),
             user_id=user.id,
             provider="google",
             issuer="https://accounts.google.com",
@@ -165,9 +172,9 @@ class Population:
         name, email = self._person(self.number + at)
         return PendingRegistration(
             token_hash=self._hash(),
-            user_id=new_id(self._clock),
+            user_id=self._id(),
             email=email,
-            email_key=search_key(email),
+            email_key=email.casefold(),
             hashed_password=self._password_hash(),
             full_name=name,
             created_at=self._now,
@@ -184,7 +191,8 @@ class Population:
         return base64.urlsafe_b64encode(self._random.randbytes(size)).decode().rstrip("=")
 
     def _password_hash(self) -> str:
-        return f"$argon2id$v=19$m=19456,t=2,p=1${self._text(16)}${self._text(32)}"
+        text = self._text(49)
+        return f"$argon2id$v=19$m=19456,t=2,p=1${text[:22]}${text[22:65]}"
 
 
 def _columns(value_type: type[Any]) -> tuple[str, ...]:
@@ -197,7 +205,7 @@ def sql_rows(chunk: Chunk) -> Iterator[tuple[str, tuple[str, ...], list[tuple[An
     yield (
         "users",
         (*_columns(User), "full_name_key"),
-        [(*user(each), search_key(each.full_name or "")) for each in chunk.users],
+        [(*user(each), (each.full_name or "").casefold()) for each in chunk.users],
     )
     kinds: tuple[tuple[str, type[Any], Sequence[Any]], ...] = (
         ("oauth_identities", OAuthIdentity, chunk.identities),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -37,7 +37,7 @@ EXPLAINING = {
 
 
 @pytest.fixture(scope="module")
-async def filled(postgres_databases: PostgresDatabases) -> Any:
+async def filled(postgres_databases: PostgresDatabases) -> AsyncIterator[str]:
     url = postgres_databases.migrated()
     await fill_postgres(url, Population(ACCOUNTS, START))
     yield url
