@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from regstack.services.caller import Caller, calling, current_caller
+from regstack.services.caller import Caller, Origin, current_caller
 from regstack.services.sweeper import Sweeper
 
 pytestmark = pytest.mark.anyio
@@ -79,7 +79,7 @@ async def test_a_sweep_that_fails_is_told_and_tried_again(rs: Any, caplog: pytes
         return {"pending": 7, "attempts": 0}
 
     sweeper = sweeper_of(rs, purge=purge, wait=waits)
-    with calling(Caller()), caplog.at_level("INFO", logger="regstack"):
+    with Caller(Origin), caplog.at_level("INFO", logger="regstack"):
         sweeper.start()
         sweeper.start()
         for _ in range(2):
