@@ -1,0 +1,144 @@
+"""What a request costs before and after storage, part by part, in one process and without a socket."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from fastapi import APIRouter, Depends, FastAPI, Response
+
+from benchmarks.applications import token_only
+from regstack import RegStack, RegStackConfig
+from regstack.models.user import User  # noqa: TC001 - FastAPI reads the annotations
+from regstack.routers.route import api_route
+from regstack.services.sessions import AccessToken
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from benchmarks.conftest import Compare
+
+REQUESTS = 200
+EMAIL, PASSWORD = "alice@example.com", "correct horse battery"
+
+
+def bare_app(router: APIRouter | None = None) -> FastAPI:
+    """A route that does nothing, of FastAPI's own class or that of a router."""
+    app, router = FastAPI(), router or APIRouter()
+
+    @router.get("/me")
+    async def me() -> Response:
+        return Response(b"{}")
+
+    app.include_router(router)
+    return app
+
+
+def host_app(rs: RegStack) -> FastAPI:
+    """Routes of a host that ask who is signed in."""
+    app = FastAPI()
+
+    @app.get("/nothing", dependencies=[Depends(rs.deps.current_user())])
+    async def nothing() -> Response:
+        return Response(b"{}")
+
+    @app.get("/dict")
+    async def some(user: User = Depends(rs.deps.current_user())) -> dict[str, Any]:
+        return {"id": user.id}
+
+    return app
+
+
+async def get(app: Any, path: str, token: str) -> None:
+    """Send one request to an ASGI application, without a client that would cost more than it."""
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(b"host", b"localhost"), (b"authorization", f"Bearer {token}".encode())],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+    }
+    statuses = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+
+    await app(scope, receive, send)
+    assert statuses == [200]
+
+
+@pytest.fixture
+def runner() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+def requests(runner: asyncio.Runner, app: FastAPI, path: str, token: str) -> Callable[[], float]:
+    async def work() -> float:
+        start = time.process_time()
+        for _ in range(REQUESTS):
+            await get(app, path, token)
+        return time.process_time() - start
+
+    return lambda: runner.run(work())
+
+
+@pytest.fixture
+def signed_in(runner: asyncio.Runner) -> Iterator[Callable[[str], tuple[FastAPI, str]]]:
+    """Make an application on a database URL, and an access token for it."""
+    opened = []
+
+    async def start(url: str) -> tuple[FastAPI, str]:
+        config = RegStackConfig(
+            database_url=url, jwt_secret=secrets.token_urlsafe(48), password_hash_preset="insecure-test"
+        )
+        rs = RegStack(config=config)
+        opened.append(rs)
+        await rs.install_schema()
+        await rs.bootstrap_admin(EMAIL, PASSWORD)
+        token = await rs.services.login.log_in(EMAIL, PASSWORD)
+        assert isinstance(token, AccessToken)
+        app = FastAPI()
+        app.state.rs = rs
+        app.include_router(rs.router)
+        return app, token.text
+
+    yield lambda url: runner.run(start(url))
+    for rs in opened:
+        runner.run(rs.aclose())
+
+
+def test_parts_of_a_request(
+    compare: Compare, runner: asyncio.Runner, signed_in: Callable[[str], tuple[FastAPI, str]]
+) -> None:
+    settings = {"secret": secrets.token_urlsafe(48)}
+    (person,) = runner.run(token_only.populate(settings, 1))
+    app, token = signed_in("memory://")
+    rs: RegStack = app.state.rs
+    host, own_route = host_app(rs), APIRouter(route_class=api_route(rs.config))
+    compare(
+        "a request over ASGI, part by part",
+        floor="a_route_that_does_nothing",
+        a_route_that_does_nothing=requests(runner, bare_app(), "/me", token),
+        the_same_of_regstack_s_class=requests(runner, bare_app(own_route), "/me", token),
+        the_same_with_current_user=requests(runner, host, "/nothing", token),
+        a_dict_with_current_user=requests(runner, host, "/dict", token),
+        me=requests(runner, app, "/me", token),
+        an_endpoint_that_trusts_the_token_alone=requests(
+            runner, token_only.build(settings), token_only.ME, person.token
+        ),
+    )
