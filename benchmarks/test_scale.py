@@ -16,6 +16,7 @@ from pymongo import MongoClient
 
 from benchmarks.databases import BACKENDS, Database, databases
 from benchmarks.rounds import ROUNDS, in_turns, ratio
+from benchmarks.server_cpu import ServerCpu
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -67,37 +68,37 @@ def operations(database: Database) -> dict[str, tuple[str, int, Operation]]:
 
 
 def repeat(
-    runner: asyncio.Runner, clock: Callable[[], float], times: int, operation: Operation
+    runner: asyncio.Runner, server: ServerCpu, times: int, operation: Operation
 ) -> Callable[[], float]:
-    """Measure some operations, one after the other."""
+    """Measure the CPU time of some operations, one after the other, here and at the server."""
 
     async def work() -> float:
-        start = clock()
+        start = time.process_time() + server.seconds()
         for _ in range(times):
             await operation()
-        return clock() - start
+        return time.process_time() + server.seconds() - start
 
     return lambda: runner.run(work())
 
 
 @pytest.mark.parametrize("kind", BACKENDS)
 def test_cost_by_size(kind: str, request: pytest.FixtureRequest, tmp_path: Path, figures: Figures) -> None:
-    # With SQLite the whole work is in this process, where CPU time is the steadier measure.
-    clock = time.process_time if kind == "sqlite" else time.perf_counter
-    unit = "CPU" if kind == "sqlite" else "time"
     with asyncio.Runner() as runner, databases(kind, request, tmp_path, runner, *SIZES) as made:
+        server = ServerCpu.of(runner, made[0].url)
         by_size = [operations(database) for database in made]
         for name, (goal, times, _) in by_size[0].items():
             rounds = in_turns(
                 {
-                    str(size): repeat(runner, clock, times, each[name][2])
+                    str(size): repeat(runner, server, times, each[name][2])
                     for size, each in zip(SIZES, by_size, strict=True)
                 },
                 rounds=2 * ROUNDS + 1 if goal else 3,
             )
             for size in SIZES[1:]:
                 value, low, high = ratio(rounds[str(size)], rounds[str(SIZES[0])])
-                group = f"{kind}: {unit} among {size:,} accounts over that among {SIZES[0]:,}"
+                group = (
+                    f"{kind}: CPU of client and server among {size:,} accounts over that among {SIZES[0]:,}"
+                )
                 note = "" if goal else "grows with what matches"
                 figures.add(group, name, value, low=low, high=high, goal=goal, note=note)
         if SIZES[-1] < MILLION:

@@ -118,6 +118,9 @@ async def _registrations(backend: Backend, make: Builder) -> Operations:
     account = await users.create(make.user())
     of_account = make.pending(user_id=account.id, email_key=account.email_key, for_account=True)
     await pending.put(of_account)
+    verified = await users.create(make.user(is_verified=True))
+    repeated = make.pending(user_id=verified.id, email_key=verified.email_key)
+    await pending.put(repeated)
     second, third = make.hash(), make.pending()
     await pending.put(third)
     return {
@@ -136,6 +139,7 @@ async def _registrations(backend: Backend, make: Builder) -> Operations:
         "users.create_from_pending, of an account": lambda: users.create_from_pending(
             of_account.token_hash, now
         ),
+        "users.create_from_pending, done before": lambda: users.create_from_pending(repeated.token_hash, now),
         "users.create_from_pending, taken": lambda: _refused(
             UserAlreadyExistsError, users.create_from_pending(taken.token_hash, now)
         ),
