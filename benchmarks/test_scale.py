@@ -31,6 +31,16 @@ MILLION = 10**6
 READS, WRITES, TOTALS = 100, 20, 2
 PAGE = 50
 GOAL = "≤ 1.2"
+PLANNED_ANEW = "the server plans it anew each time, but not among a thousand: a step, and no growth"
+NOTES = {
+    ("postgres", "a page by `after`"): PLANNED_ANEW,
+    ("postgres", "a search by the name before the @"): PLANNED_ANEW,
+    (
+        "sqlite",
+        "a page by `after`",
+    ): "a thousand accounts lie in SQLite's own cache of 2 MB: a step, and no growth",
+}
+"""Where a missed goal comes from."""
 
 
 def operations(database: Database) -> dict[str, tuple[str, int, Operation]]:
@@ -99,7 +109,7 @@ def test_cost_by_size(kind: str, request: pytest.FixtureRequest, tmp_path: Path,
                 group = (
                     f"{kind}: CPU of client and server among {size:,} accounts over that among {SIZES[0]:,}"
                 )
-                note = "" if goal else "grows with what matches"
+                note = NOTES.get((kind, name), "" if goal else "grows with what matches")
                 figures.add(group, name, value, low=low, high=high, goal=goal, note=note)
         if SIZES[-1] < MILLION:
             return
