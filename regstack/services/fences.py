@@ -47,6 +47,9 @@ class _Fenced:
         self._forget = forget
         self._announce = announce
 
+    def __dir__(self) -> list[str]:
+        return dir(self._repository)
+
     def __getattr__(self, name: str) -> Any:
         operation = getattr(self._repository, name)
         if name in self.reads or not callable(operation):

@@ -138,6 +138,11 @@ async def test_a_write_that_nobody_knows_may_have_changed_anything() -> None:
         assert forgotten == announced == [ANYTHING]
 
 
+def test_a_fence_shows_the_operations_of_what_it_stands_before() -> None:
+    repository = Builder(FrozenClock())
+    assert dir(FencedUsers(repository, lambda _: None, lambda _: None)) == dir(repository)
+
+
 async def test_reads_drop_nothing() -> None:
     for fence, names in READS.items():
         repository, forgotten, _ = fenced(fence, lambda: None)
