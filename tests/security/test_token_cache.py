@@ -136,19 +136,19 @@ async def test_no_route_that_changes_something_goes_by_what_was_remembered(
     assert (await here.get("/me", token)).status_code == 200
     assert (await elsewhere.post("/logout", token=token)).status_code == 200
     prefix = here.rs.config.api_prefix
-    tried = []
-    for path, operations in here.app.openapi()["paths"].items():
-        for method, operation in operations.items():
-            route = f"{method.upper()} {path.removeprefix(prefix)}"
-            if "security" not in operation or route in READS:
-                continue
-            filled = path.format(provider="acme", user_id=user["id"], email="alice@example.com")
-            answer = await here.call(method.upper(), filled.removeprefix(prefix), {}, token)
-            assert answer.status_code == 401, route
-            tried.append(route)
-    assert len(tried) >= 15
-    # It was still remembered all the while.
-    assert (await here.get("/me", token)).status_code == 200
+    routes = [
+        f"{method.upper()} {path.removeprefix(prefix)}"
+        for path, operations in here.app.openapi()["paths"].items()
+        for method, operation in operations.items()
+        if "security" in operation
+    ]
+    changing = sorted(set(routes) - READS, key=lambda route: route == "POST /logout")
+    assert len(changing) >= 15
+    for route in changing:  # signing out comes last, since it forgets
+        assert await remembered(here, token), route
+        method, path = route.split()
+        filled = path.format(provider="acme", user_id=user["id"], email="alice@example.com")
+        assert (await here.call(method, filled, {}, token)).status_code == 401, route
     with pytest.raises(InvalidToken):
         await here.rs.services.sessions.recognise(token)
 
@@ -190,4 +190,3 @@ async def test_without_the_setting_nothing_is_remembered(make_world: Any) -> Non
         assert not await remembered(world, token)
     assert world.rs.users is world.rs.backend.users
     assert world.rs.blacklist is world.rs.backend.blacklist
-    assert world.rs.deps.current_user() is world.rs.deps.current_user(fresh=True)
