@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from importlib.metadata import distributions
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pymongo import MongoClient
 
 from benchmarks.figures import Figures
 from benchmarks.results import page
-from benchmarks.rounds import ROUNDS, in_turns, ratio
+from benchmarks.rounds import ROUNDS
 from benchmarks.running import Running
+from benchmarks.server import LIBRARIES
 from tests.conftest import database_url, make_world  # type: ignore[attr-defined] # noqa: F401 - fixtures
 from tests.http.test_round_trips import meter  # noqa: F401 - a fixture
 from tests.servers.databases import PostgresDatabases
@@ -29,13 +31,6 @@ if TYPE_CHECKING:
 
 _figures = pytest.StashKey[Figures]()
 _began = pytest.StashKey[float]()
-
-
-class Compare(Protocol):
-    """Measures several things in turns and keeps their ratios for the table."""
-
-    def __call__(self, title: str, *, floor: str, **measured: Callable[[], float]) -> None:
-        """Add each thing's ratio to `floor`; each callable does its work and gives CPU seconds."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -53,20 +48,6 @@ def pytest_configure(config: pytest.Config) -> None:
 def figures(pytestconfig: pytest.Config) -> Figures:
     """Give what takes measured figures into the table at the end of the run."""
     return pytestconfig.stash[_figures]
-
-
-@pytest.fixture
-def compare(figures: Figures) -> Compare:
-    """Measure in turns, and add the ratios to the table."""
-
-    def run(title: str, *, floor: str, **measured: Callable[[], float]) -> None:
-        taken = in_turns(measured)
-        for name, rounds in taken.items():
-            if name != floor:
-                group = f"{title}, over {floor.replace('_', ' ')}"
-                figures.add(group, name.replace("_", " "), **ratio(rounds, taken[floor])._asdict())
-
-    return run
 
 
 @pytest.fixture(scope="session")
@@ -103,8 +84,9 @@ def new_url(
 
 
 @pytest.fixture(scope="session")
-def running(new_url: Mapping[str, Callable[[], str]]) -> Iterator[Running]:
+def running(figures: Figures, new_url: Mapping[str, Callable[[], str]]) -> Iterator[Running]:
     """Give all servers, up at once."""
+    figures.versions.update({each.name: each.version for each in distributions(path=[str(LIBRARIES)])})
     with Running.on(new_url) as servers:
         yield servers
 
