@@ -121,8 +121,8 @@ def spy_on_hashes(rs: RegStack, walk: Walk) -> None:
     """Count what the password hasher gives among the secrets."""
     original = rs.password_hasher.hash
 
-    async def hash_and_tell(password: str) -> str:
-        hashed = await original(password)
+    async def hash_and_tell(password: str, *turn: Any) -> str:
+        hashed = await original(password, *turn)
         walk.secrets.add(hashed)
         return hashed
 

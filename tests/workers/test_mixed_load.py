@@ -1,6 +1,6 @@
 """Everything at once for a while: no error, and nothing that grows.
 
-`make soak` does so for `REGSTACK_SOAK_SECONDS` (1800), a third of it on each backend.
+`make soak` does so for `REGSTACK_TEST_SOAK_SECONDS` (1800), a third of it on each backend.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tests.workers.server import DEADLINE_SECONDS, Workers
 pytestmark = pytest.mark.anyio
 
 POOL = 5
-SOAK_SECONDS = float(os.environ.get("REGSTACK_SOAK_SECONDS", "1800"))
+SOAK_SECONDS = float(os.environ.get("REGSTACK_TEST_SOAK_SECONDS", "1800"))
 LENGTHS = [
     pytest.param(3, 2, 1.0, id="short"),
     pytest.param(8, 10, SOAK_SECONDS / 3, id="long", marks=pytest.mark.soak),
