@@ -3,6 +3,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from joserfc import jwt
+from joserfc.jwk import OctKey
 
 from regstack.auth.clock import FrozenClock
 from regstack.auth.keys import KeyRing
@@ -66,3 +70,28 @@ def test_a_refusal_says_nothing_of_its_cause() -> None:
             codec.check(ACCESS, text)
         assert caught.value.args == InvalidToken().args
         assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
+def test_a_library_for_tokens_reads_ours_and_ours_reads_the_library_s(algorithm: str) -> None:
+    ours = JwtCodec(keys, clock, algorithm=algorithm)
+    signed = ours.sign(ACCESS, sub=USER, ver=3, ttl=HOUR, sid="sïd")
+    key = OctKey.import_key(keys.derive("jwt/access", keys.current_kid))
+    read = jwt.decode(signed.text, key, algorithms=[algorithm])
+    assert (read.claims["sub"], read.claims["ver"], read.claims["sid"]) == (USER, 3, "sïd")
+    theirs = jwt.encode(read.header, read.claims, key, algorithms=[algorithm])
+    assert ours.check(ACCESS, theirs) == signed.claims
+
+
+@given(data=st.data())
+def test_what_is_let_through_is_what_a_library_for_tokens_lets_through(data: st.DataObject) -> None:
+    text = codec.sign(ACCESS, sub=USER, ver=3, ttl=HOUR).text
+    at = data.draw(st.integers(0, len(text)))
+    changed = text[:at] + data.draw(st.text(max_size=3)) + text[at + data.draw(st.integers(0, 3)) :]
+    try:
+        codec.check(ACCESS, changed)
+    except InvalidToken:
+        return
+    key = OctKey.import_key(keys.derive("jwt/access", keys.current_kid))
+    assert jwt.decode(changed, key, algorithms=["HS256"]).claims["sub"] == USER
+    assert changed == text
