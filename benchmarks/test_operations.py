@@ -27,7 +27,9 @@ ACCOUNTS = 1000
 READS, WRITES = 300, 50
 TASKS = (1, 50)
 """How many ask at once; writes that wait for a journal one by one are measured with fewer."""
-GOALS = {"sqlite": "≤ 2", "postgres": "≤ 1.3", "mongo": "≤ 1.3"}
+GOALS = {"sqlite": 2.0, "postgres": 1.3, "mongo": 1.3}
+ABOVE = "above the driver: the deadline, errors and cancelled tasks, the domain value"
+"""Where the rest goes when a goal is missed; docs/performance.md has it by backend."""
 DRIVERS = {"sqlite": "aiosqlite", "postgres": "asyncpg's pool", "mongo": "PyMongo"}
 
 
@@ -136,4 +138,6 @@ def test_operations(pair: Pair, figures: Figures, tasks: int) -> None:
             }
         )
         value, low, high = ratio(taken["ours"], taken["floor"])
-        figures.add(group, name, value, low=low, high=high, goal=GOALS[pair.kind])
+        most = GOALS[pair.kind]
+        note = ABOVE if value > most else ""
+        figures.add(group, name, value, low=low, high=high, goal=f"≤ {most:g}", note=note)
