@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from benchmarks.server import PEOPLE, ROOT, Application
+from regstack.auth.passwords import PRESETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 SECRET = "a root secret that only the benchmarks know " * 2
 PEERS = {"fastapi-users": ("SQLite", "PostgreSQL", "MongoDB"), "crudauth": ("SQLite", "PostgreSQL")}
 """Backends that each peer has."""
+
+HASHING_THREADS = 2
+"""The default of `password_hash_threads`."""
 
 CACHE_MILLISECONDS = 5000
 """How long the token cache remembers, where it is on."""
@@ -28,12 +32,14 @@ class Running:
 
     Attributes:
         floor: decodes a token, and does nothing else.
+        hashing: checks passwords, and does nothing else.
         ours: regstack by backend.
         remembering: the same over the same databases, with its token cache on.
         peers: by name, such as `crudauth 0.8.2 on SQLite`.
     """
 
     floor: Application
+    hashing: Application
     ours: Mapping[str, Application]
     remembering: Mapping[str, Application]
     peers: Mapping[str, Application] = field(default_factory=dict)
@@ -49,6 +55,7 @@ class Running:
         cache = {"token_cache_milliseconds": CACHE_MILLISECONDS}
         return cls(
             Application("token_only", {"secret": SECRET}),
+            Application("argon2_only", {**asdict(PRESETS["owasp"]), "threads": HASHING_THREADS}, people=0),
             {backend: regstack(url) for backend, url in urls.items()},
             {backend: regstack(url, people=0, **cache) for backend, url in urls.items()},
             {
@@ -67,7 +74,13 @@ class Running:
     @property
     def all(self) -> list[Application]:
         """Every server."""
-        return [self.floor, *self.ours.values(), *self.remembering.values(), *self.peers.values()]
+        return [
+            self.floor,
+            self.hashing,
+            *self.ours.values(),
+            *self.remembering.values(),
+            *self.peers.values(),
+        ]
 
     def __enter__(self) -> Self:
         try:

@@ -107,9 +107,9 @@ class Application(Server):
 
     def measure(self, requests: Sequence[bytes], *, clients: int, seconds: float) -> Measured:
         """Keep it busy with requests that must all succeed."""
-        before = self._ask(CPU)
+        before = self.ask(CPU)
         outcome = load.run({"all": load.Load(self.port, requests, clients)}, seconds)["all"]
-        cpu = self._ask(CPU) - before
+        cpu = self.ask(CPU) - before
         assert set(outcome.statuses) == {200}, outcome.statuses
         # What was answered too late to count has cost CPU all the same; there is one such answer a client.
         answers = len(outcome.times) + clients
@@ -117,13 +117,14 @@ class Application(Server):
 
     def begin_loop_lag(self) -> None:
         """Begin to measure how late its event loop is."""
-        self._ask(LOOP_LAG, "POST")
+        self.ask(LOOP_LAG, "POST")
 
     def end_loop_lag(self) -> list[float]:
         """Give how late it was, in seconds."""
-        return list(self._ask(LOOP_LAG))
+        return list(self.ask(LOOP_LAG))
 
-    def _ask(self, path: str, method: str = "GET") -> Any:
+    def ask(self, path: str, method: str = "GET") -> Any:
+        """Ask once, outside of what is measured."""
         request = Request(f"http://127.0.0.1:{self.port}{path}", method=method)
         with urlopen(request) as answer:  # noqa: S310 - loopback
             return json.load(answer)

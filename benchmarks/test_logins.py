@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmarks import load
-from benchmarks.hashing import RawHashing
+from benchmarks.applications.argon2_only import RATE
 from benchmarks.rounds import ROUNDS, Spread, in_turns, ratio
-from regstack.auth.passwords import PRESETS
+from benchmarks.running import HASHING_THREADS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,32 +20,31 @@ if TYPE_CHECKING:
 
 SECONDS = 1.2
 IDLE_SECONDS = 0.4
-THREADS = 2
-"""The default of `password_hash_threads`."""
-
 BEYOND, BEYOND_SECONDS = 128, 4.0
 """More clients than may hash or wait with the default settings, and longer than those take."""
 
 GOALS = {4: "≥ 0.85, aim 0.95", 32: "≥ 0.90, aim 0.95"}
 
 
-@pytest.fixture(scope="module")
-def raw() -> RawHashing:
-    return RawHashing(PRESETS["owasp"], threads=THREADS)
+@pytest.fixture
+def raw(running: Running) -> Callable[[], float]:
+    return lambda: float(running.hashing.ask(f"{RATE}?seconds={SECONDS}"))
 
 
 @pytest.mark.parametrize("clients", [4, 32])
-def test_logins_a_second(figures: Figures, running: Running, raw: RawHashing, clients: int) -> None:
+def test_logins_a_second(figures: Figures, running: Running, raw: Callable[[], float], clients: int) -> None:
     def signing_in(server: Application) -> Callable[[], float]:
         return lambda: server.measure(server.logins, clients=clients, seconds=SECONDS).rate
 
     taken = in_turns(
-        {"raw": lambda: raw.rate(SECONDS)}
+        {"raw": raw}
         | {f"regstack on {backend}": signing_in(server) for backend, server in running.ours.items()}
     )
     floor = taken.pop("raw")
     for name, rates in taken.items():
-        group = f"logins, {clients} clients: share of Argon2 alone (19 MiB, t2, p1, {THREADS} threads)"
+        group = (
+            f"logins, {clients} clients: share of Argon2 alone (19 MiB, t2, p1, {HASHING_THREADS} threads)"
+        )
         figures.add(group, name, **ratio(rates, floor)._asdict(), goal=GOALS[clients])
 
 
@@ -103,10 +102,10 @@ def test_a_storm_of_logins(figures: Figures, running: Running) -> None:
         )
 
 
-def test_a_storm_beyond_capacity(figures: Figures, running: Running, raw: RawHashing) -> None:
+def test_a_storm_beyond_capacity(figures: Figures, running: Running, raw: Callable[[], float]) -> None:
     backend, server = next(iter(running.ours.items()))
     storm = Storm(server, clients=BEYOND, seconds=BEYOND_SECONDS)
-    taken = in_turns({"raw": lambda: raw.rate(SECONDS), "slower": storm.round}, rounds=min(3, ROUNDS))
+    taken = in_turns({"raw": raw, "slower": storm.round}, rounds=min(3, ROUNDS))
     group = f"{BEYOND} clients sign in, more than may wait (on {backend}; storage has no part in it)"
     answers = sum(len(outcome.times) for outcome in storm.storms)
     refused = sum(outcome.refusals for outcome in storm.storms)

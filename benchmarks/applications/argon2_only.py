@@ -1,28 +1,45 @@
-"""Argon2 alone: the most logins that any server could answer with the same parameters and threads."""
+"""The floor of logins: Argon2 alone, in a process of its own like every server.
+
+The settings are the parameters and the number of threads.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import Any
 
 from argon2 import PasswordHasher
+from fastapi import FastAPI
 
-from benchmarks.applications import PASSWORD
+from benchmarks.applications import PASSWORD, Person
 
-if TYPE_CHECKING:
-    from regstack.auth.passwords import Argon2Parameters
+ME, LOGIN, FORM = "", "", False
+RATE = "/rate"
+
+
+async def populate(settings: dict[str, Any], count: int) -> list[Person]:  # noqa: ARG001 - it has no accounts
+    """Make nobody."""
+    return []
+
+
+def build(settings: dict[str, Any]) -> FastAPI:
+    """Make a server that tells how many checks a second it is capable of."""
+    app, raw = FastAPI(), RawHashing(**settings)
+
+    @app.get(RATE)
+    async def rate(seconds: float) -> float:
+        return await asyncio.to_thread(raw.rate, seconds)
+
+    return app
 
 
 class RawHashing:
     """Checks one password over and over, in as many threads as given."""
 
-    def __init__(self, parameters: Argon2Parameters, *, threads: int) -> None:
-        self._hasher = PasswordHasher(
-            time_cost=parameters.time_cost,
-            memory_cost=parameters.memory_kib,
-            parallelism=parameters.parallelism,
-        )
+    def __init__(self, *, memory_kib: int, time_cost: int, parallelism: int, threads: int) -> None:
+        self._hasher = PasswordHasher(time_cost=time_cost, memory_cost=memory_kib, parallelism=parallelism)
         self._hashed = self._hasher.hash(PASSWORD)
         self._threads = threads
 
