@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-ROUNDS = int(os.environ.get("REGSTACK_BENCH_ROUNDS", "7"))
+ROUNDS = int(os.environ.get("REGSTACK_BENCH_ROUNDS", "5"))
 """How often each thing is measured, unless a benchmark says otherwise."""
 
 
