@@ -11,6 +11,7 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI, Response
 
 from benchmarks.applications import token_only
+from benchmarks.rounds import in_turns, ratio
 from regstack import RegStack, RegStackConfig
 from regstack.models.user import User  # noqa: TC001 - FastAPI reads the annotations
 from regstack.routers.route import api_route
@@ -19,7 +20,7 @@ from regstack.services.sessions import AccessToken
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from benchmarks.conftest import Compare
+    from benchmarks.figures import Figures
 
 REQUESTS = 200
 EMAIL, PASSWORD = "alice@example.com", "correct horse battery"
@@ -123,22 +124,30 @@ def signed_in(runner: asyncio.Runner) -> Iterator[Callable[[str], tuple[FastAPI,
 
 
 def test_parts_of_a_request(
-    compare: Compare, runner: asyncio.Runner, signed_in: Callable[[str], tuple[FastAPI, str]]
+    figures: Figures, runner: asyncio.Runner, signed_in: Callable[[str], tuple[FastAPI, str]]
 ) -> None:
     settings = {"secret": secrets.token_urlsafe(48)}
     (person,) = runner.run(token_only.populate(settings, 1))
     app, token = signed_in("memory://")
     rs: RegStack = app.state.rs
     host, own_route = host_app(rs), APIRouter(route_class=api_route(rs.config))
-    compare(
-        "a request over ASGI, part by part",
-        floor="a_route_that_does_nothing",
-        a_route_that_does_nothing=requests(runner, bare_app(), "/me", token),
-        the_same_of_regstack_s_class=requests(runner, bare_app(own_route), "/me", token),
-        the_same_with_current_user=requests(runner, host, "/nothing", token),
-        a_dict_with_current_user=requests(runner, host, "/dict", token),
-        me=requests(runner, app, "/me", token),
-        an_endpoint_that_trusts_the_token_alone=requests(
-            runner, token_only.build(settings), token_only.ME, person.token
-        ),
+    floor = token_only.build(settings)
+    taken = in_turns(
+        {
+            "nothing": requests(runner, bare_app(), "/me", token),
+            "the same in a route of regstack": requests(runner, bare_app(own_route), "/me", token),
+            "a host's route with `current_user()` that gives nothing": requests(
+                runner, host, "/nothing", token
+            ),
+            "a host's route with `current_user()` that gives a dict": requests(runner, host, "/dict", token),
+            "`GET /me` in memory": requests(runner, app, "/me", token),
+            "an endpoint that only decodes the token": requests(runner, floor, token_only.ME, person.token),
+        }
     )
+    nothing = taken.pop("nothing")
+    for name, rounds in taken.items():
+        figures.add(
+            "CPU of a request over that of a route that does nothing",
+            name,
+            **ratio(rounds, nothing)._asdict(),
+        )
