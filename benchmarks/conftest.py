@@ -17,7 +17,6 @@ from pymongo import MongoClient
 
 from benchmarks.figures import Figures
 from benchmarks.results import page
-from benchmarks.rounds import ROUNDS
 from benchmarks.running import Running
 from benchmarks.server import LIBRARIES
 from tests.conftest import database_url, make_world  # type: ignore[attr-defined] # noqa: F401 - fixtures
@@ -95,7 +94,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """Print all figures of the run, and write them where `--results` says."""
     taken = config.stash[_figures]
     minutes = (time.monotonic() - config.stash[_began]) / 60
-    terminalreporter.section(f"figures: the median of {ROUNDS} rounds (lowest to highest)")
+    terminalreporter.section("figures: the median of the rounds (lowest to highest)")
     for line in taken.text():
         terminalreporter.write_line(line)
     if path := config.getoption("results"):
