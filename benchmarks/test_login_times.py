@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from benchmarks.running import Running
     from benchmarks.server import Application
 
-SECONDS = min(12.0, 2.0 * ROUNDS)
+SECONDS = min(12.0, 3.0 * ROUNDS)
 
 
 def test_the_time_of_one_login_tells_little(figures: Figures, running: Running) -> None:
