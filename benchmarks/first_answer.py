@@ -13,8 +13,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-sys.path[0] = str(Path(__file__).parents[1])
-
 
 async def first_answer(app: Any, path: str, token: str) -> None:
     """Start an ASGI application, ask it once, and stop it."""
@@ -66,4 +64,5 @@ def main(path: str) -> None:
 
 
 if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).parents[1])  # the repository, in place of this folder
     main(sys.argv[1])

@@ -11,6 +11,7 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI, Response
 
 from benchmarks.applications import token_only
+from benchmarks.first_answer import status
 from benchmarks.rounds import in_turns, ratio
 from regstack import RegStack, RegStackConfig
 from regstack.models.user import User  # noqa: TC001 - FastAPI reads the annotations
@@ -53,35 +54,6 @@ def host_app(rs: RegStack) -> FastAPI:
     return app
 
 
-async def get(app: Any, path: str, token: str) -> None:
-    """Send one request to an ASGI application, without a client that would cost more than it."""
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "GET",
-        "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
-        "root_path": "",
-        "query_string": b"",
-        "headers": [(b"host", b"localhost"), (b"authorization", f"Bearer {token}".encode())],
-        "client": ("127.0.0.1", 1),
-        "server": ("127.0.0.1", 80),
-    }
-    statuses = []
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: dict[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            statuses.append(message["status"])
-
-    await app(scope, receive, send)
-    assert statuses == [200]
-
-
 @pytest.fixture
 def runner() -> Iterator[asyncio.Runner]:
     with asyncio.Runner() as runner:
@@ -92,7 +64,7 @@ def requests(runner: asyncio.Runner, app: FastAPI, path: str, token: str) -> Cal
     async def work() -> float:
         start = time.process_time()
         for _ in range(REQUESTS):
-            await get(app, path, token)
+            assert await status(app, path, token) == 200
         return time.process_time() - start
 
     return lambda: runner.run(work())
