@@ -54,7 +54,7 @@ class SqlBackend(Backend):
     def __init__(self, *, config: RegStackConfig, clock: Clock, engine: AsyncEngine | None = None) -> None:
         super().__init__(config=config, clock=clock)
         self.executor = self.make_executor(engine)
-        self.tables = Tables(config.table_prefix, self.schema_name())
+        self.tables = Tables(config.table_prefix, self.schema_name(), dialect=self.executor.dialect.name)
         self._version = self.executor.prepare(self.version_query())
         parts = (self.executor, self.tables, clock)
         self.users = SqlUsers(*parts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     Boolean,
     Column,
@@ -16,6 +18,9 @@ from sqlalchemy import (
 
 from regstack.backends.sql.types import Id, Instant, Key, Text
 
+_PARTIAL = ("sqlite", "postgresql")
+"""Dialects that know indexes of some rows only."""
+
 
 class Tables:
     """SQLAlchemy Core tables under one prefix and schema.
@@ -28,9 +33,11 @@ class Tables:
     Args:
         prefix: what all names begin with.
         schema: SQL schema, or None for the connection's own.
+        dialect: name of the server's SQL, as SQLAlchemy knows it.
     """
 
-    def __init__(self, prefix: str, schema: str | None = None) -> None:
+    def __init__(self, prefix: str, schema: str | None = None, *, dialect: str = "") -> None:
+        self._dialect = dialect
         self.prefix = prefix
         self.schema = schema
         self.metadata = MetaData(schema=schema)
@@ -95,12 +102,11 @@ class Tables:
             UniqueConstraint("email_change_token_hash", name=self._name("users_email_change_key")),
         )
         Index(self._name("users_full_name_key_idx"), table.c.full_name_key)
-        Index(
-            self._name("users_superusers_idx"),
-            table.c.id,
-            sqlite_where=table.c.is_superuser.is_(True),
-            postgresql_where=table.c.is_superuser.is_(True),
-        )
+        # Said in one dialect alone: SQLAlchemy imports each that is named.
+        only: dict[str, Any] = {}
+        if self._dialect in _PARTIAL:
+            only[f"{self._dialect}_where"] = table.c.is_superuser.is_(True)
+        Index(self._name("users_superusers_idx"), table.c.id, **only)
         return table
 
     def _pending(self) -> Table:
