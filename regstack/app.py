@@ -123,7 +123,9 @@ class RegStack:
         self._audit = Audit(keys)
         waiting = config.background_queue_size
         self._background = BackgroundQueue(name="background", capacity=waiting)
-        throttle = Throttle(self.attempts, self.users, keys, clock, self._background)
+        # Apart, so that a storm of sign-ins does not crowd out what leads to a mail.
+        place_queue = BackgroundQueue(name="places", capacity=waiting)
+        throttle = Throttle(self.attempts, self.users, keys, clock, place_queue)
         self.lockout = Lockout(throttle, self._audit, config)
 
         self.mail = mail_composer if mail_composer is not None else MailComposer(config)
@@ -132,7 +134,7 @@ class RegStack:
         mail_queue = BackgroundQueue(name="mail", capacity=config.email.queue_size, workers=MAIL_WORKERS)
         sms_queue = BackgroundQueue(name="sms", capacity=config.sms.queue_size, workers=SMS_WORKERS)
         # In the order in which they feed each other.
-        self._queues = [self._background, event_queue, mail_queue, sms_queue]
+        self._queues = [place_queue, self._background, event_queue, mail_queue, sms_queue]
         if repositories.announcements is not None:
             self._queues.append(repositories.announcements)
         email_service, sms_service = _transports(config, email_service, sms_service)
@@ -261,10 +263,10 @@ class RegStack:
         For the host's metrics; not for the public, since it tells whether a request led to a message.
 
         Returns:
-            By queue (`background`, `events`, `mail`, `sms`, and `changes` where other processes are
-            told of changes): jobs `waiting`, `done`, `failed`,
-            `dropped` (the queue was full) and `lost` (cut off at the end); for `mail` and `sms`
-            also messages `sent` and `undeliverable` (given up).
+            By queue (`places`, `background`, `events`, `mail`, `sms`, and `changes` where other
+            processes are told of changes): jobs `waiting`, `done`, `failed`, `dropped` (the queue was
+            full) and `lost` (cut off at the end); for `mail` and `sms` also messages `sent` and
+            `undeliverable` (given up).
         """
         names = ("waiting", "done", "failed", "dropped", "lost")
         counts = {queue.name: {name: getattr(queue, name) for name in names} for queue in self._queues}

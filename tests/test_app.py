@@ -224,7 +224,7 @@ async def test_what_became_of_mails_is_counted(world: Any) -> None:
     await world.account()
     assert await world.rs.drain()
     counts = world.rs.counts()
-    assert set(counts) == {"background", "events", "mail", "sms"}
+    assert set(counts) == {"places", "background", "events", "mail", "sms"}
     assert counts["mail"]["sent"] == counts["mail"]["done"] == 1
     assert counts["mail"]["undeliverable"] == counts["mail"]["waiting"] == counts["mail"]["dropped"] == 0
 
