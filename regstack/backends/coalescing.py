@@ -99,7 +99,8 @@ class Coalesced(Generic[K, V]):
             for _, waiting in asked:
                 _fail(waiting, error)
         except Exception as error:  # noqa: BLE001 - each meets its own error, if it has one
-            await asyncio.gather(*(self._answer_alone(key, waiting) for key, waiting in asked))
+            alone = (self._answer_alone(key, waiting) for key, waiting in asked)
+            await asyncio.gather(*alone, return_exceptions=True)
             if not any(waiting.cancelled() or waiting.exception() for _, waiting in asked):
                 kind = type(error).__name__
                 logger.warning("a read of %d keys failed with %s, none of them by itself", len(asked), kind)
@@ -117,6 +118,9 @@ class Coalesced(Generic[K, V]):
             answer = await self._one(key)
         except Exception as error:  # noqa: BLE001 - raised where it is waited for
             _fail(waiting, error)
+        except BaseException:  # the event loop, or the backend, is being ended
+            waiting.cancel()
+            raise
         else:
             if not waiting.done():
                 waiting.set_result(answer)

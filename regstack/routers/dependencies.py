@@ -3,7 +3,7 @@
 # Without `from __future__ import annotations`: FastAPI reads those of an object's `__call__` as they stand.
 
 from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from fastapi.openapi.models import HTTPBearer
 from fastapi.requests import HTTPConnection
@@ -21,7 +21,7 @@ class Dependencies:
     """Makes dependencies that recognise access tokens of one instance.
 
     Together they cost one database round trip a request, however many of them are named, and
-    however often; or none for a while, with `token_cache_milliseconds`.
+    however often; or none for a while, with `token_cache_milliseconds`, where none must be fresh.
     """
 
     def __init__(self, sessions: Sessions) -> None:
@@ -95,7 +95,8 @@ class Bearer(BearerToken, Generic[T]):
         self._give = give
         # Without a cache all is fresh, so that a request that names several reads once.
         self._fresh = fresh or not sessions.remembers
-        self._place = f"regstack.session.{id(sessions)}.{self._fresh}"
+        self._fresh_place = f"regstack.session.{id(sessions)}"
+        self._place = self._fresh_place if self._fresh else f"{self._fresh_place}.recent"
 
     async def __call__(self, connection: HTTPConnection) -> T:  # type: ignore[override]
         """Give what is asked for; 401 without a valid token."""
@@ -105,12 +106,19 @@ class Bearer(BearerToken, Generic[T]):
             raise to_http(error) from error
 
     async def _session_of(self, connection: HTTPConnection) -> Session:
-        """Recognise the token, or remember what another dependency has recognised in the same request."""
-        session: Session | None = connection.scope.get(self._place)
-        if session is None:
-            token = self._read(connection)
-            session = await self._sessions.recognise(token, fresh=self._fresh)
-            connection.scope[self._place] = session
+        """Recognise the token, or remember what another dependency has recognised in the same request.
+
+        A scope may be used for a further request with another token, by a host that forwards, so the
+        token is compared. What is not a single request, a WebSocket for example, remembers nothing.
+        """
+        token, scope = self._read(connection), connection.scope
+        for place in (self._fresh_place, self._place):
+            known, session = scope.get(place, ("", None))
+            if known == token and session is not None:
+                return cast("Session", session)
+        session = await self._sessions.recognise(token, fresh=self._fresh)
+        if scope["type"] == "http":
+            scope[self._place] = token, session
         return session
 
 

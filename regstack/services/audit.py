@@ -24,11 +24,12 @@ ACTIONS: Final[dict[str, str]] = {
     "administrators_only": "somebody else called an administration route",
     "account_delete": "an owner deleted the account",
     "bootstrap_admin": "an administrator was made at start-up or from the command line",
-    "email_change": "an account moved to another address; `reason` of a failure: `password`",
+    "email_change": "an account moved to another address; `reason` of a failure: `password`, `hung_up`",
     "email_change_request": "a link was mailed for it",
     "lockout": "a guess was refused unseen: too many before it; `purpose` names what was guessed; "
     "of a `confirmation`, `account` stands for the link",
-    "login": "a sign-in; `reason` of a failure: `credentials`, `disabled`, `unverified`, `second_factor`",
+    "login": "a sign-in; `reason` of a failure: `credentials`, `disabled`, `unverified`, "
+    "`second_factor`, `hung_up` (before the password was looked at)",
     "login_challenge": "the password was right, and a code was texted",
     "login_code": "a texted code was refused at sign-in; `reason`: `wrong`, `over` (expired, used, …)",
     "logout": "a session was ended",
@@ -45,9 +46,11 @@ ACTIONS: Final[dict[str, str]] = {
     "password_reset_request": "a reset link was asked for, whether or not there is such an account",
     "phone_start": "a code was texted to a phone that is to be the second factor",
     "rate_limit": "a call was refused: too many before it; `limit` names the setting",
-    "reauthentication": "the current password was asked for and was wrong",
+    "reauthentication": "the current password was asked for and was wrong; `reason` where it was not "
+    "looked at: `hung_up`",
     "registration": "somebody registered; `reason` of a failure: `taken`",
-    "verification": "an address was confirmed with a mailed link; `reason` of a failure: `password`",
+    "verification": "an address was confirmed with a mailed link; `reason` of a failure: `password`, "
+    "`hung_up`",
     "verification_request": "a new verification link was asked for, whether or not one was due",
 }
 """Every act that is recorded, and what it means."""

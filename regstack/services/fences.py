@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from regstack.backends.changes import ANYTHING, Change
+from regstack.errors import Conflict
 from regstack.models.user import User
 
 if TYPE_CHECKING:
@@ -58,6 +59,10 @@ class _Fenced:
         async def write(*arguments: Any, **named: Any) -> Any:
             try:
                 answer = await operation(*arguments, **named)
+            except Conflict:
+                # Refused as a whole; else anybody could empty what is remembered by being refused.
+                self._fence(name, self.asked(name, arguments, named))
+                raise
             except BaseException:
                 # It may have happened nevertheless.
                 self._fence(name, self.asked(name, arguments, named) or ANYTHING)

@@ -10,6 +10,7 @@ from regstack.errors import (
     AuthenticationError,
     EmailNotVerified,
     InvalidCredentials,
+    Overloaded,
     SecondFactorUnavailable,
 )
 from regstack.services.lockout import LOGIN
@@ -84,7 +85,11 @@ class Login:
             await self._lockout.claim(LOGIN, key)
             subject = await self._users.find_login_subject(key)
             found = subject.user or subject.pending
-            check = await self._hasher.verify(password, found.hashed_password if found else None, turn)
+            try:
+                check = await self._hasher.verify(password, found.hashed_password if found else None, turn)
+            except Overloaded:  # the guess was paid for, and whoever made it has hung up
+                self._audit.record("login", "failure", account=key, reason="hung_up")
+                raise
         # A backend that finds another row must not sign anyone in by that row's password.
         matches = check.matches and found is not None and found.email_key == key
         try:

@@ -7,7 +7,7 @@ import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from regstack.errors import BackendError, NoPasswordSet, WrongPassword
+from regstack.errors import BackendError, NoPasswordSet, Overloaded, WrongPassword
 from regstack.models.line import one_line
 from regstack.services.lockout import PASSWORD
 
@@ -48,7 +48,11 @@ class Reauthentication:
             raise NoPasswordSet
         with self._hasher.turn(signed_in=True) as turn:  # first: being turned away must not count as a guess
             await self._lockout.claim(PASSWORD, user.email_key, signed_in=True)
-            check = await self._hasher.verify(password, user.hashed_password, turn)
+            try:
+                check = await self._hasher.verify(password, user.hashed_password, turn)
+            except Overloaded:  # the guess was paid for, and whoever made it has hung up
+                self._audit.record("reauthentication", "failure", user=user, reason="hung_up")
+                raise
         if not check.matches:
             self._audit.record("reauthentication", "failure", user=user)
             raise WrongPassword

@@ -7,7 +7,7 @@ import logging
 import secrets
 from contextvars import Context
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from regstack.models.line import one_line
 
@@ -18,10 +18,20 @@ if TYPE_CHECKING:
     from regstack.auth.clock import Clock
     from regstack.backends.protocols import LoginAttemptRepoProtocol
 
+    class Purge(Protocol):
+        """As `Backend.purge_expired`."""
+
+        def __call__(self, now: datetime, *, grace: timedelta) -> Awaitable[Mapping[str, int]]:
+            """Delete what expired more than `grace` before `now`; say how many rows of what."""
+
+
 logger = logging.getLogger(__name__)
 
 ELECTION = "sweeper"
 """What the workers claim; no keyed hash, as the keys of all other counters are, looks like it."""
+
+GRACE = timedelta(days=1)
+"""How long rows stay after their expiry: a sweep goes by one worker's clock, and is for all of them."""
 
 SPREAD = 10
 """A tenth of the interval: workers that started together do not ask together."""
@@ -34,7 +44,7 @@ class Sweeper:
     has to be given back: of a worker that dies while it sweeps, the next interval makes another one.
 
     Args:
-        purge: deletes what has expired by a time, and says how many rows of what.
+        purge: `Backend.purge_expired`.
         attempts: where the claim is made.
         clock: what expiry and the claim go by; waits go by the event loop's own time.
         seconds: the interval; 0 sweeps never.
@@ -43,7 +53,7 @@ class Sweeper:
 
     def __init__(
         self,
-        purge: Callable[[datetime], Awaitable[Mapping[str, int]]],
+        purge: Purge,
         attempts: LoginAttemptRepoProtocol,
         clock: Clock,
         *,
@@ -77,7 +87,7 @@ class Sweeper:
         election = await self._attempts.claim(ELECTION, limit=1, window=interval, now=now)
         if not election.allowed:
             return False
-        deleted = await self._purge(now)
+        deleted = await self._purge(now, grace=GRACE)
         if any(deleted.values()):
             told = ", ".join(f"{count} of {name}" for name, count in deleted.items() if count)
             logger.info("purged what had expired: %s", told)

@@ -66,6 +66,7 @@ class TokenSubjects:
         self._keep_seconds = keep_seconds
         self._size = size
         self._listener = ChangeListener(feed, self.forget) if feed is not None else None
+        self._closed = False
         self._elapsed = elapsed or _elapsed
         self._places: OrderedDict[str, _Place] = OrderedDict()  # by `jti`, in the order of `sent`
         self._tokens: dict[str, set[str]] = {}  # by account
@@ -75,11 +76,13 @@ class TokenSubjects:
 
     def start(self) -> None:
         """Listen to what other processes change, on the running event loop."""
+        self._closed = False
         if self._listener is not None:
             self._listener.start()
 
     async def aclose(self) -> None:
-        """Stop listening."""
+        """Stop listening, and do not begin again for a request that is still under way."""
+        self._closed = True
         if self._listener is not None:
             await self._listener.aclose()
 
@@ -87,7 +90,8 @@ class TokenSubjects:
         self, user_id: str, *, jti: str, sid: str | None = None
     ) -> TokenSubject | None:
         """Find the account that a token speaks for, and whether it was revoked, lately or now."""
-        self.start()
+        if not self._closed:
+            self.start()
         now = self._elapsed()
         place = self._places.get(jti)
         if (

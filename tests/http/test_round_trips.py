@@ -83,7 +83,8 @@ class Meter(Walk):
 
     async def make(self, step: Step) -> None:
         answered = asyncio.Event()
-        self.rs._background.put(answered.wait, label="gate")  # what is put after it runs after the answer
+        for queue in self.rs._queues:  # what is put after it runs after the answer
+            queue.put(answered.wait, label="gate")
         request = self.client.request
 
         async def measured(*args: Any, **kwargs: Any) -> Any:

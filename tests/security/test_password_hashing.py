@@ -114,7 +114,10 @@ async def test_a_full_queue_of_strangers_leaves_room_for_those_who_are_signed_in
     assert strangers == {401: 8, 503: 4}
 
 
-def test_whoever_hangs_up_leaves_the_queue_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whoever_hangs_up_leaves_the_queue_at_once_and_a_record(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("WARNING", logger="regstack.audit")
     settings = {"database_url": "memory://", "jwt_secret": "a secret that only the tests know"}
     config = RegStackConfig(
         **settings, password_hash_preset="insecure-test", password_hash_threads=1, password_hash_queue_size=20
@@ -140,6 +143,8 @@ def test_whoever_hangs_up_leaves_the_queue_at_once(monkeypatch: pytest.MonkeyPat
         for client in (clients[0], clients[7]):
             assert client.recv(12) == b"HTTP/1.1 401"
     assert gate.passed == 2
+    reasons = Counter(record.getMessage().rpartition("reason=")[2] for record in caplog.records)
+    assert reasons == {"hung_up": 6, "credentials": 2}
 
 
 class Gate:

@@ -10,9 +10,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from fastapi import HTTPException
+from fastapi.requests import HTTPConnection
 
 from regstack.auth.keys import KeyRing
 from regstack.auth.tokens import ACCESS
+from tests.backends import ON_MEMORY
 from tests.conftest import SECRET, START
 
 pytestmark = pytest.mark.anyio
@@ -225,3 +228,26 @@ async def test_the_cookie_of_the_pages_takes_no_faulty_token_either(browser: Any
         answer = await browser.client.get(browser.url("me"), headers={"Cookie": f"regstack-account={token}"})
         assert answer.status_code == 303, fault
         assert answer.headers["location"] == "/account/login?done=sign-in", fault
+
+
+@ON_MEMORY
+async def test_a_scope_that_is_used_for_a_further_request_is_not_the_first_one_s(make_world: Any) -> None:
+    world = await make_world()
+    tokens = {}
+    for email in ("alice@example.com", "bob@example.com"):
+        await world.account(email)
+        tokens[email] = await world.log_in(email)
+    user = world.rs.deps.current_user()
+    scope: dict[str, Any] = {"type": "http"}
+
+    async def asked_with(*headers: str) -> str:
+        fields = [(b"authorization", header.encode()) for header in headers]
+        return str((await user(HTTPConnection(scope | {"headers": fields}))).email)
+
+    for email, token in tokens.items():
+        scope["headers"] = [(b"authorization", f"Bearer {token}".encode())]
+        assert (await user(HTTPConnection(scope))).email == email
+        assert await asked_with(f"Bearer {tokens['alice@example.com']}") == "alice@example.com"
+    for nobody in ([], ["Bearer nonsense"], ["Basic Ym9i"]):
+        with pytest.raises(HTTPException):
+            await asked_with(*nobody)

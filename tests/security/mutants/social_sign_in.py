@@ -233,7 +233,7 @@ MUTANTS = [
         rewrite(
             "regstack.services.oauth_exchange:OAuthExchange.redeem",
             (
-                "if parts[1] not in {identity.id for identity in await self._accounts.linked(user)}:",
+                "if parts[1] not in {identity.id for identity in linked}:",
                 "if False:",
             ),
         ),

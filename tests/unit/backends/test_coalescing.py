@@ -164,6 +164,19 @@ async def test_what_one_caller_has_in_its_context_is_not_for_the_others(reader):
     assert seen == ["none"]
 
 
+async def test_nobody_waits_for_ever_where_reading_alone_is_cancelled_from_below(reader):
+    async def cancelled(_: int) -> int:
+        raise asyncio.CancelledError
+
+    async def refused(_: Sequence[int]) -> list[int]:
+        raise ValueError
+
+    read = Coalesced(cancelled, refused)
+    async with asyncio.timeout(60):
+        answers = await asyncio.gather(*(read(key) for key in range(3)), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [asyncio.CancelledError] * 3
+
+
 def test_a_loop_that_ends_with_reads_under_way_leaves_nothing_for_the_next():
     reader = Reader()
     read = Coalesced(reader.one, reader.many)

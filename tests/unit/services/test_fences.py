@@ -12,7 +12,7 @@ import pytest
 from regstack.auth.clock import FrozenClock
 from regstack.backends.changes import ANYTHING, Change
 from regstack.backends.protocols import BlacklistRepoProtocol, UserRepoProtocol
-from regstack.errors import BackendTimeout
+from regstack.errors import BackendTimeout, LastSuperuserError, UserAlreadyExistsError
 from regstack.services.fences import FencedBlacklist, FencedUsers
 from regstack.testing.builders import Builder
 
@@ -120,6 +120,22 @@ async def test_a_write_that_fails_or_is_given_up_drops_whom_it_may_have_changed(
     with pytest.raises(failure):
         await getattr(repository, name)(*write.arguments)
     assert forgotten == [write.failed]
+
+
+@pytest.mark.parametrize(
+    ("name", "refusal", "dropped"),
+    [("confirm_email_change", UserAlreadyExistsError, []), ("set_flags", LastSuperuserError, [OF_USER])],
+)
+async def test_a_write_that_is_refused_drops_nobody_else(
+    name: str, refusal: type[Exception], dropped: list[Change]
+) -> None:
+    def refuse() -> None:
+        raise refusal
+
+    users, forgotten, _ = fenced(FencedUsers, refuse)
+    with pytest.raises(refusal):
+        await getattr(users, name)(*WRITES[FencedUsers][name].arguments)
+    assert forgotten == dropped
 
 
 async def test_arguments_may_be_named() -> None:

@@ -71,7 +71,7 @@ async def test_sweeps_come_once_an_interval_and_never_all_at_once_or_with_the_st
 async def test_a_sweep_that_fails_is_told_and_tried_again(rs: Any, caplog: pytest.LogCaptureFixture) -> None:
     waits, purged = Waits(), []
 
-    async def purge(now: Any) -> dict[str, int]:
+    async def purge(now: Any, *, grace: Any) -> dict[str, int]:
         purged.append(current_caller())
         rs.clock.advance(HOUR)
         if len(purged) == 1:
@@ -97,7 +97,7 @@ async def test_a_sweep_that_fails_is_told_and_tried_again(rs: Any, caplog: pytes
 async def test_the_end_waits_for_no_sweep(rs: Any) -> None:
     waits, begun = Waits(), asyncio.Event()
 
-    async def purge(now: Any) -> dict[str, int]:
+    async def purge(now: Any, *, grace: Any) -> dict[str, int]:
         begun.set()
         return await asyncio.Future()
 
