@@ -11,6 +11,7 @@ MAY_SCAN = {
     "users.count, of all": "an exact total",
     "users.count, of the active": "an exact total",
     "users.count, of the verified": "an exact total",
+    "users.count, by a prefix": "an exact total; PostgreSQL may plan for more matches than there are",
     "pending.count_unexpired": "an exact total",
     "users.list_page, passing over": "`skip` reads what it passes over",
 }
