@@ -40,6 +40,7 @@ class Caller:
 
     Attributes:
         address, network, device: of its `Origin`; a `device` may be given to it.
+        hung_up: as given.
         user_id: the account whose token the request carried, once that was recognised.
         remember_device: a new `device`, to be kept by the browser.
         policies: the limits that were counted for the caller's own network.

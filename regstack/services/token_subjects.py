@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True, eq=False)
-class _Place:
-    """Where the answer to one read is kept, unless the place is taken away before it comes.
+class _Entry:
+    """Where the answer to one read is kept, unless the entry is taken away before it comes.
 
     Attributes:
+        user_id: whose token it is.
         sent: when the read was sent; the answer cannot be older than that.
         subject: the answer; None until it is there.
     """
@@ -38,7 +39,7 @@ class TokenSubjects:
 
     An answer is used for `keep_seconds` from when its read was sent, by a clock that never goes
     back; that alone bounds how long another process may accept what was revoked here. `forget`
-    takes places away, those of reads under way as well: an answer whose place is gone is given to
+    takes entries away, those of reads under way as well: an answer whose entry is gone is given to
     who asked for it, and not kept. So a read that a write may have overtaken leaves nothing behind.
 
     Misses are not joined here. A read that was sent may have seen what is no longer so, and what
@@ -68,11 +69,11 @@ class TokenSubjects:
         self._listener = ChangeListener(feed, self.forget) if feed is not None else None
         self._closed = False
         self._elapsed = elapsed or _elapsed
-        self._places: OrderedDict[str, _Place] = OrderedDict()  # by `jti`, in the order of `sent`
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()  # by `jti`, in the order of `sent`
         self._tokens: dict[str, set[str]] = {}  # by account
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._entries)
 
     def start(self) -> None:
         """Listen to what other processes change, on the running event loop."""
@@ -93,23 +94,23 @@ class TokenSubjects:
         if not self._closed:
             self.start()
         now = self._elapsed()
-        place = self._places.get(jti)
+        entry = self._entries.get(jti)
         if (
-            place is not None
-            and place.subject is not None
-            and place.user_id == user_id
-            and self._is_good(place, now)
+            entry is not None
+            and entry.subject is not None
+            and entry.user_id == user_id
+            and self._is_good(entry, now)
         ):
-            return place.subject
-        place = self._prepare(jti, _Place(user_id, now))
+            return entry.subject
+        entry = self._prepare(jti, _Entry(user_id, now))
         subject = await self._users.get_token_subject(user_id, jti=jti, sid=sid)
-        place.subject = subject  # kept by this, if the place is still one of `_places`
+        entry.subject = subject  # kept by this, if the entry is still one of `_entries`
         return subject
 
     def forget(self, change: Change) -> None:
         """Keep nothing that was read, or is just being read, of what changed."""
         if change == ANYTHING:
-            self._places.clear()
+            self._entries.clear()
             self._tokens.clear()
         if change.jti is not None:
             self._take_away(change.jti)
@@ -117,28 +118,28 @@ class TokenSubjects:
             for jti in list(self._tokens.get(change.user_id, ())):
                 self._take_away(jti)
 
-    def _prepare(self, jti: str, place: _Place) -> _Place:
+    def _prepare(self, jti: str, entry: _Entry) -> _Entry:
         self._take_away(jti)
-        while self._places:
-            oldest = next(iter(self._places))
-            if len(self._places) < self._size and self._is_good(self._places[oldest], place.sent):
+        while self._entries:
+            oldest = next(iter(self._entries))
+            if len(self._entries) < self._size and self._is_good(self._entries[oldest], entry.sent):
                 break
             self._take_away(oldest)
-        self._places[jti] = place
-        self._tokens.setdefault(place.user_id, set()).add(jti)
-        return place
+        self._entries[jti] = entry
+        self._tokens.setdefault(entry.user_id, set()).add(jti)
+        return entry
 
-    def _is_good(self, place: _Place, now: float) -> bool:
-        return now - place.sent < self._keep_seconds
+    def _is_good(self, entry: _Entry, now: float) -> bool:
+        return now - entry.sent < self._keep_seconds
 
     def _take_away(self, jti: str) -> None:
-        place = self._places.pop(jti, None)
-        if place is None:
+        entry = self._entries.pop(jti, None)
+        if entry is None:
             return
-        tokens = self._tokens[place.user_id]
+        tokens = self._tokens[entry.user_id]
         tokens.discard(jti)
         if not tokens:
-            del self._tokens[place.user_id]
+            del self._tokens[entry.user_id]
 
 
 def _elapsed() -> float:

@@ -15,7 +15,7 @@ MUTANTS = [
         "what is remembered is as old as its question",
         rewrite(
             CACHE + "get_token_subject",
-            ("place.subject = subject", "place.subject, place.sent = subject, self._elapsed()"),
+            ("entry.subject = subject", "entry.subject, entry.sent = subject, self._elapsed()"),
         ),
         (UNIT + "an_answer_is_as_old_as_its_question",),
     ),
@@ -24,7 +24,7 @@ MUTANTS = [
         "what is remembered is of no use at the instant when its time is up",
         rewrite(
             CACHE + "_is_good",
-            ("now - place.sent < self._keep_seconds", "now - place.sent <= self._keep_seconds"),
+            ("now - entry.sent < self._keep_seconds", "now - entry.sent <= self._keep_seconds"),
         ),
         (UNIT + "an_answer_is_used_again_until_its_time_is_up_and_not_at_that_instant",),
     ),
@@ -33,7 +33,7 @@ MUTANTS = [
         "using what is remembered makes it no younger",
         rewrite(
             CACHE + "get_token_subject",
-            ("return place.subject", "place.sent = now\n        return place.subject"),
+            ("return entry.subject", "entry.sent = now\n        return entry.subject"),
         ),
         (UNIT + "using_an_answer_makes_it_no_younger",),
     ),
@@ -42,14 +42,14 @@ MUTANTS = [
         "a read that a write overtook is not remembered",
         rewrite(
             CACHE + "get_token_subject",
-            ("place.subject = subject", "self._prepare(jti, place).subject = subject"),
+            ("entry.subject = subject", "self._prepare(jti, entry).subject = subject"),
         ),
         (UNIT + "a_question_that_a_write_overtook_leaves_nothing_behind",),
     ),
     Mutant(
         "9",
         "what is remembered of a token opens no other account",
-        rewrite(CACHE + "get_token_subject", ("and place.user_id == user_id", "")),
+        rewrite(CACHE + "get_token_subject", ("and entry.user_id == user_id", "")),
         (UNIT + "the_token_of_one_account_opens_no_other",),
     ),
     Mutant(
