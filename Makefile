@@ -66,7 +66,7 @@ constraints: $(STAMP) ## choose the newest versions of everything and write them
 	  $(addprefix --no-emit-package ,$(notdir $(PLUGINS))) $(PROJECTS) -o constraints.txt
 
 clean: ## remove .venv and everything that tools wrote
-	rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .benchmarks build dist
+	rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(STAMP): $(PROJECTS) constraints.txt
