@@ -50,7 +50,7 @@ bench: $(STAMP) build/bench/installed ## measure for ten minutes, print figures 
 
 bench-peers: $(PEERS:%=build/peers/%/installed) ## install what `make bench` then measures beside this package
 
-bench-scale: $(STAMP) ## measure what operations cost among a million accounts; takes a quarter of an hour
+bench-scale: $(STAMP) ## measure what operations cost among a million accounts; takes three quarters of an hour or more
 	REGSTACK_BENCH_ACCOUNTS=1000000 $(BIN)/pytest benchmarks/test_scale.py -s -p no:xdist
 
 soak: $(STAMP) ## run the long tests: 30 minutes of mixed load, 100 kills, ten fail-overs, races many times over

@@ -20,7 +20,8 @@ class Figure:
         high: their highest.
         goal: begins with a bound such as `≥ 0.70`; empty where nothing is to be reached.
         unit: `×` for a ratio.
-        note: what a reader must know; of a missed goal, why it is missed.
+        note: what a reader must know.
+        why: what keeps it from its goal, for where that is missed.
     """
 
     group: str
@@ -31,6 +32,7 @@ class Figure:
     goal: str = ""
     unit: str = "×"
     note: str = ""
+    why: str = ""
 
     @property
     def verdict(self) -> str:
@@ -43,6 +45,12 @@ class Figure:
         bound = float(found["bound"].replace(",", ""))
         reached = self.value >= bound if found["sign"] == "≥" else self.value <= bound
         return "met" if reached else "missed"
+
+    @property
+    def remark(self) -> str:
+        """Give the note, and of a missed goal why it is missed, or that nobody said so."""
+        why = (self.why or "no reason given") if self.verdict == "missed" else ""
+        return "; ".join(part for part in (why, self.note) if part)
 
     @property
     def measured(self) -> str:
@@ -75,9 +83,10 @@ class Figures:
         goal: str = "",
         unit: str = "×",
         note: str = "",
+        why: str = "",
     ) -> None:
         """Take a figure into the table; the arguments are those of `Figure`."""
-        figure = Figure(group, name, value, low, high, goal, unit, note)
+        figure = Figure(group, name, value, low, high, goal, unit, note, why)
         figure.verdict  # noqa: B018 - a goal that cannot be read is told by the test that wrote it
         self._groups.setdefault(group, []).append(figure)
 
@@ -91,7 +100,7 @@ class Figures:
             for figure in members:
                 padded = (cell.ljust(width) for cell, width in zip(_cells(figure), widths, strict=True))
                 lines.append(f"  {'  '.join(padded)}".rstrip())
-                lines += [f"      {figure.note}"] if figure.note else []
+                lines += [f"      {figure.remark}"] if figure.remark else []
         return lines
 
     def markdown(self) -> list[str]:
@@ -100,7 +109,7 @@ class Figures:
         for group, members in self._groups.items():
             lines.append(f"| **{group}** | | | | |")
             for figure in members:
-                cells = (cell.replace("|", "&#124;") for cell in (*_cells(figure), figure.note))
+                cells = (cell.replace("|", "&#124;") for cell in (*_cells(figure), figure.remark))
                 lines.append(f"| {' | '.join(cells)} |")
         return lines
 

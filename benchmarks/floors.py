@@ -158,12 +158,11 @@ class PymongoFloor:
         return await self._users.find_one({"_id": user_id}, PROJECTION)
 
     async def get_token_subject(self, user_id: str, jti: str, now: datetime) -> Any:
-        revoked = [{"$match": {"_id": jti, "expires_at": {"$gt": now}}}]
-        lookup = {"from": "regstack_blacklist", "pipeline": revoked, "as": "revocations"}
+        revoked = [{"$match": {"_id": {"$in": [jti]}, "expires_at": {"$gt": now}}}]
         pipeline: list[dict[str, Any]] = [
-            {"$match": {"_id": user_id}},
+            {"$match": {"_id": {"$in": [user_id]}}},
             {"$project": PROJECTION},
-            {"$lookup": lookup},
+            {"$unionWith": {"coll": "regstack_blacklist", "pipeline": revoked}},
         ]
         return await (await self._users.aggregate(pipeline)).to_list()
 

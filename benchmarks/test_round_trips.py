@@ -24,6 +24,8 @@ GOALS = {
     "POST /reset-password": "≤ 2",
 }
 
+WHY = "a step waits that did not; tests/http/test_round_trips.py names it"
+
 
 @pytest.mark.parametrize("database_url", BACKENDS, indirect=True)
 async def test_waits_for_storage(figures: Figures, meter: Meter, request: pytest.FixtureRequest) -> None:
@@ -34,4 +36,4 @@ async def test_waits_for_storage(figures: Figures, meter: Meter, request: pytest
     for route, goal in GOALS.items():
         waits = Spread.of([len(counts[route])])
         group = "round trips to storage that a request waits for, one after the other"
-        figures.add(group, f"{route} on {backend}", **waits._asdict(), goal=goal, unit="")
+        figures.add(group, f"{route} on {backend}", **waits._asdict(), goal=goal, unit="", why=WHY)

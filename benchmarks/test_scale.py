@@ -32,7 +32,7 @@ READS, WRITES, TOTALS = 100, 20, 2
 PAGE = 50
 GOAL = "≤ 1.2"
 PLANNED_ANEW = "the server plans it anew each time, but not among a thousand: a step, and no growth"
-NOTES = {
+WHY = {
     ("postgres", "a page by `after`"): PLANNED_ANEW,
     ("postgres", "a search by the name before the @"): PLANNED_ANEW,
     (
@@ -109,8 +109,12 @@ def test_cost_by_size(kind: str, request: pytest.FixtureRequest, tmp_path: Path,
                 group = (
                     f"{kind}: CPU of client and server among {size:,} accounts over that among {SIZES[0]:,}"
                 )
-                note = NOTES.get((kind, name), "" if goal else "grows with what matches")
-                figures.add(group, name, value, low=low, high=high, goal=goal, note=note)
+                note, why = "" if goal else "grows with what matches", WHY.get((kind, name), "")
+                figures.add(group, name, value, low=low, high=high, goal=goal, note=note, why=why)
+        group = f"{kind}: seconds to make the accounts in bulk"
+        for size, database in zip(SIZES, made, strict=True):
+            seconds = database.seconds
+            figures.add(group, f"{size:,} accounts", seconds, low=seconds, high=seconds, unit="s")
         if SIZES[-1] < MILLION:
             return
         for relation, size_in_bytes in sizes(kind, runner, made[-1]).items():

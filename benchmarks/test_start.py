@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 BIN = Path(sys.executable).parent
 GOALS = {"SQLite": "≤ 1.9", "PostgreSQL": "≤ 1.9", "MongoDB": "≤ 1.45"}
+SQL, MONGO = "SQLAlchemy's import costs more than FastAPI's", "PyMongo and Beanie"
+WHY = {"SQLite": SQL, "PostgreSQL": SQL, "MongoDB": MONGO}
+SETTINGS = "pydantic-settings alone takes most of it"
 TWO_MODELS = """
 from pydantic import BaseModel
 class One(BaseModel): id: int; name: str
@@ -67,6 +70,7 @@ def test_imports(figures: Figures) -> None:
             goal=next(goals),
             unit="ms",
             note=f"{over_models:.2f} × pydantic with two models; an interpreter alone takes {idle:.0f} ms",
+            why=SETTINGS,
         )
 
 
@@ -89,4 +93,5 @@ def test_from_nothing_to_the_first_answer(figures: Figures, running: Running) ->
             **ratio(rounds, floor)._asdict(),
             goal=GOALS.get(backend, ""),
             note="the schema is current, and Alembic was imported" if "alembic" in imported else "",
+            why=WHY.get(backend, ""),
         )

@@ -43,6 +43,7 @@ def test_two_workers(figures: Figures, new_url: Mapping[str, Callable[[], str]])
                 name,
                 **ratio(taken["two"], taken["one"])._asdict(),
                 goal="≥ 1.8" if allowed else "",
+                why="workers, clients and database share the cores",
                 note=""
                 if allowed
                 else f"no goal on {os.cpu_count()} cores, which workers, clients and database share",

@@ -64,7 +64,7 @@ def profile(filled: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
 
 @pytest.fixture
 def scanning(standalone: MongoServer) -> Iterator[Callable[[bool], None]]:
-    """Let the server scan, or refuse to, inside of `$lookup` and `$unionWith` too, which no profile shows."""
+    """Let the server scan, or refuse to, inside of `$unionWith` too, which no profile shows."""
     with MongoClient[dict[str, Any]](standalone.url) as client:
 
         def allow(scans: bool) -> None:
