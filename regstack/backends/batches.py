@@ -16,7 +16,7 @@ LONGEST_REST_SECONDS = 1.0
 async def in_batches(delete: Callable[[], Awaitable[int | None]]) -> int:
     """Delete batch after batch, and rest after each for as long as it took.
 
-    So traffic has half of the database's time at the least, however fast the database is.
+    A second at the most. So traffic has about half of the database's time, however fast the database is.
 
     Args:
         delete: deletes one batch and says how many rows it had; None where there was nothing to delete.

@@ -19,7 +19,8 @@ def purge(
 ) -> None:
     """Delete what expired over an hour ago.
 
-    Workers do so by themselves once in `purge_interval_seconds`; this is for those where that is 0.
+    Workers do so by themselves once in `purge_interval_seconds`, a day after the expiry; this is for
+    those where that is 0.
     """
     import asyncio
 
