@@ -189,7 +189,7 @@ class RegStackConfig(BaseSettings):
         "or whose account was disabled or deleted. See [token-cache.md](token-cache.md).",
     )
     token_cache_size: int = Field(
-        10_000, ge=1, description="Tokens that one process remembers for that; the oldest go first."
+        10_000, ge=1, description="Tokens that one instance remembers for that; the oldest go first."
     )
     transport: Literal["bearer"] = Field(
         "bearer", description="How the JSON interface carries access tokens."
