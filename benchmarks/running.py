@@ -22,7 +22,7 @@ PEERS = {"fastapi-users": ("SQLite", "PostgreSQL", "MongoDB"), "crudauth": ("SQL
 HASHING_THREADS = 2
 """The default of `password_hash_threads`."""
 
-CACHE_MILLISECONDS = 5000
+CACHE_MILLISECONDS = 60_000
 """How long the token cache remembers, where it is on."""
 
 
