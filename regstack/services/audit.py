@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Literal
 
+from regstack.errors import Overloaded
 from regstack.models.line import one_line
 from regstack.services.caller import current_caller
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from regstack.auth.keys import KeyRing
     from regstack.models.user import User
 
@@ -118,3 +122,20 @@ class Audit:
         text = " ".join(f"{name}={one_line(value, 100)}" for name, value in fields.items())
         record = {"action": action, "outcome": outcome} | fields
         self._logger.log(level, "%s %s %s", action, outcome, text, extra={"audit": record})
+
+    @contextmanager
+    def hang_ups(
+        self, action: str, *, user: User | None = None, account: str | None = None
+    ) -> Iterator[None]:
+        """Record that somebody paid for a guess, and hung up before it was looked at.
+
+        Args:
+            action: what was guessed at, a key of `ACTIONS`.
+            user: see `record`.
+            account: see `record`.
+        """
+        try:
+            yield
+        except Overloaded:
+            self.record(action, "failure", user=user, account=account, reason="hung_up")
+            raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from regstack.auth.one_time import hash_token
-from regstack.errors import Overloaded, WrongPassword
+from regstack.errors import WrongPassword
 from regstack.models.user import User
 from regstack.services.lockout import CONFIRMATION
 
@@ -59,14 +59,14 @@ class Confirmation:
         """
         if giver.hashed_password is None:
             return
-        with self._hasher.turn() as turn:  # first: being turned away must not count as a guess
+        user = giver if isinstance(giver, User) else None
+        # The place first: being turned away must not count as a guess.
+        with (
+            self._hasher.turn() as turn,
+            self._audit.hang_ups(act, user=user, account=giver.email_key),
+        ):
             await self._lockout.claim(CONFIRMATION, hash_token(token), signed_in=True)
-            user = giver if isinstance(giver, User) else None
-            try:
-                check = await self._hasher.verify(password or "", giver.hashed_password, turn)
-            except Overloaded:  # the guess was paid for, and whoever made it has hung up
-                self._audit.record(act, "failure", user=user, account=giver.email_key, reason="hung_up")
-                raise
+            check = await self._hasher.verify(password or "", giver.hashed_password, turn)
         if not check.matches:
             self._audit.record(act, "failure", user=user, account=giver.email_key, reason="password")
             raise WrongPassword(sentence)

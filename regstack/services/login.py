@@ -10,7 +10,6 @@ from regstack.errors import (
     AuthenticationError,
     EmailNotVerified,
     InvalidCredentials,
-    Overloaded,
     SecondFactorUnavailable,
 )
 from regstack.services.lockout import LOGIN
@@ -80,16 +79,13 @@ class Login:
             Overloaded: too many passwords are being checked already.
         """
         key = email_key(email)
-        with self._hasher.turn() as turn:  # first: being turned away must not count as a guess
+        # The place first: being turned away must not count as a guess.
+        with self._hasher.turn() as turn, self._audit.hang_ups("login", account=key):
             await self._limits.claim("login", key)
             await self._lockout.claim(LOGIN, key)
             subject = await self._users.find_login_subject(key)
             found = subject.user or subject.pending
-            try:
-                check = await self._hasher.verify(password, found.hashed_password if found else None, turn)
-            except Overloaded:  # the guess was paid for, and whoever made it has hung up
-                self._audit.record("login", "failure", account=key, reason="hung_up")
-                raise
+            check = await self._hasher.verify(password, found.hashed_password if found else None, turn)
         # A backend that finds another row must not sign anyone in by that row's password.
         matches = check.matches and found is not None and found.email_key == key
         try:

@@ -7,7 +7,7 @@ import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from regstack.errors import BackendError, NoPasswordSet, Overloaded, WrongPassword
+from regstack.errors import BackendError, NoPasswordSet, WrongPassword
 from regstack.models.line import one_line
 from regstack.services.lockout import PASSWORD
 
@@ -46,13 +46,13 @@ class Reauthentication:
         """
         if user.hashed_password is None:
             raise NoPasswordSet
-        with self._hasher.turn(signed_in=True) as turn:  # first: being turned away must not count as a guess
+        # The place first: being turned away must not count as a guess.
+        with (
+            self._hasher.turn(signed_in=True) as turn,
+            self._audit.hang_ups("reauthentication", user=user),
+        ):
             await self._lockout.claim(PASSWORD, user.email_key, signed_in=True)
-            try:
-                check = await self._hasher.verify(password, user.hashed_password, turn)
-            except Overloaded:  # the guess was paid for, and whoever made it has hung up
-                self._audit.record("reauthentication", "failure", user=user, reason="hung_up")
-                raise
+            check = await self._hasher.verify(password, user.hashed_password, turn)
         if not check.matches:
             self._audit.record("reauthentication", "failure", user=user)
             raise WrongPassword

@@ -15,6 +15,8 @@ from regstack.errors import BackendUnavailable, ConfigurationError
 from regstack_postgres.errors import meaning_of, redacted
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from sqlalchemy import PoolProxiedConnection
     from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -85,15 +87,15 @@ class Source(ABC):
 
         Never fails: what was answered on it is done, whatever becomes of it.
         """
-        try:
-            await self._release(connection)
-        except Exception:  # noqa: BLE001 - the next task gets another one
-            with suppress(Exception):
-                connection.terminate()
+        await _taken_back(self._release, connection)
 
     @abstractmethod
     async def _release(self, connection: Any) -> None:
         """Give a connection back to its pool; the driver's errors may escape."""
+
+    async def _return(self, connection: Any) -> None:
+        """Give a connection back once what was cancelled on it is settled; the driver's errors may escape."""
+        await self._release(connection)
 
     async def recover(self, connection: Any, *, in_transaction: bool = False) -> None:
         """Take a connection back in whatever state it is.
@@ -112,7 +114,7 @@ class Source(ABC):
                 await self._settle(connection, in_transaction)
         except Exception:  # noqa: BLE001 - whatever is wrong with it, the next task gets another one
             connection.terminate()
-        await self.give_back(connection)
+        await _taken_back(self._return, connection)
 
     async def _settle(self, connection: Any, in_transaction: bool) -> None:
         if in_transaction and not connection.is_closed():
@@ -271,6 +273,7 @@ class PoolSource(Source):
             await self._return(self._kept.pop()[0])
 
     async def _return(self, connection: Any) -> None:
+        """Give a connection back to the driver's pool, which waits for what was cancelled on it."""
         proxy = self._lent.pop(connection)
         await proxy._holder._pool.release(proxy, timeout=CLEAN_UP_SECONDS)  # noqa: SLF001
 
@@ -343,6 +346,14 @@ class EngineSource(Source):
 
     async def aclose(self) -> None:
         """Leave the engine open."""
+
+
+async def _taken_back(give: Callable[[Any], Awaitable[None]], connection: Any) -> None:
+    try:
+        await give(connection)
+    except Exception:  # noqa: BLE001 - the next task gets another one
+        with suppress(Exception):
+            connection.terminate()
 
 
 async def _nothing(_connection: object) -> None:

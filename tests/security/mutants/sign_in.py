@@ -240,8 +240,8 @@ MUTANTS = [
         rewrite(
             LOG_IN,
             (
-                "with self._hasher.turn() as turn:",
-                "await self._lockout.claim(LOGIN, key)\n    with self._hasher.turn() as turn:",
+                "with self._hasher.turn() as turn,",
+                "await self._lockout.claim(LOGIN, key)\n    with self._hasher.turn() as turn,",
             ),
         ),
         ("test_password_hashing.py::test_a_storm_of_logins_does_not_lock_out_who_was_only_turned_away",),
@@ -251,7 +251,7 @@ MUTANTS = [
         "a place is taken before a guess is paid for, and not only looked for",
         rewrite(
             LOG_IN,
-            ("as turn:", "as turn: pass\n    turn = None\n    if True:"),
+            ("as turn, self", "as turn: pass\n    turn = None\n    with self"),
         ),
         ("test_password_hashing.py::test_a_storm_of_logins_does_not_lock_out_who_was_only_turned_away",),
         database="sqlite",
@@ -260,7 +260,7 @@ MUTANTS = [
         "16",
         "who hangs up leaves the queue for hashing",
         replace("regstack.auth.bounded_threads:BoundedThreads.watch", lambda threads: None),
-        ("test_password_hashing.py::test_whoever_hangs_up_leaves_the_queue_at_once",),
+        ("test_password_hashing.py::test_whoever_hangs_up_leaves_the_queue_at_once_and_a_record",),
     ),
     Mutant(
         "16",
