@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -172,3 +173,23 @@ async def test_cancelled_readers_and_writers_leave_the_connections_usable(
         ]
         assert wrong == []
     assert await backend.users.count() == 6
+
+
+async def test_what_was_cancelled_is_settled_before_its_connection_is_used_again(
+    url: str, build: Callable[..., PostgresBackend], make_user: Callable[..., User]
+) -> None:
+    backend = build(database_url=f"{url}?sslmode=disable", db_pool_size=1)
+    user = await backend.users.create(make_user())
+    other = await asyncpg.connect(url)
+    async with other.transaction():
+        await other.execute("SELECT 1 FROM regstack_users FOR UPDATE")
+        change = asyncio.create_task(backend.users.set_password(user.id, "new"))
+        async with asyncio.timeout(60):
+            while not await other.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                pass  # each question lets the loop go on
+        change.cancel()
+        await asyncio.gather(change, return_exceptions=True)
+        kept = [connection for connection, _ in backend.executor._source._kept]
+        assert not any(connection._protocol._is_cancelling() for connection in kept)
+    await other.close()
+    assert await backend.users.get_by_id(user.id) == user
