@@ -310,7 +310,11 @@ class OAuthAccounts:
         if not turn.allowed:
             raise _CameBetweenError
         try:
-            return await self._claim(squatted)
+            # What was read before this turn may be what a turn before it had half done.
+            current = await self._users.get_by_id(squatted.id)
+            if current is None or current.is_verified:
+                raise _CameBetweenError
+            return await self._claim(current)
         finally:
             await self._throttle.lift(CLAIM, squatted.id)
 

@@ -341,6 +341,39 @@ async def test_sign_ins_of_the_owner_at_once_claim_the_account_once(make_world: 
     assert (await world.rs.users.get_by_email(ALICE)).token_version == 1
 
 
+async def test_who_saw_the_account_half_claimed_does_not_claim_it_again(
+    make_world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would end the session of the sign-in before, and unlink its identity."""
+    world = await make_world(**auto_linking(require_verification=False))
+    await world.post("/register", {"email": ALICE, "password": PASSWORD})
+    users, others = world.rs.users, []
+    read, done = asyncio.Event(), asyncio.Event()
+    set_flags, get_by_email = users.set_flags, users.get_by_email
+
+    async def set_flags_late(*args: Any, **flags: Any) -> Any:
+        if not others:
+            others.append(asyncio.create_task(Browser(world).visit(person())))
+            await read.wait()
+        return await set_flags(*args, **flags)
+
+    async def get_by_email_half_claimed(*args: Any) -> Any:
+        user = await get_by_email(*args)
+        if others and not user.is_verified:
+            read.set()
+            await done.wait()
+        return user
+
+    monkeypatch.setattr(users, "set_flags", set_flags_late)
+    monkeypatch.setattr(users, "get_by_email", get_by_email_half_claimed)
+    browser = Browser(world)
+    location = await browser.visit(person())
+    done.set()
+    assert "error" not in query_of(await others[0])
+    assert (await browser.exchange(location)).status_code == 200
+    assert (await get_by_email(ALICE)).token_version == 1
+
+
 async def test_a_pending_registration_dies_when_the_owner_comes(world: Any) -> None:
     await world.post("/register", {"email": ALICE, "password": PASSWORD})
     link = await world.mailed_token(ALICE)
