@@ -17,7 +17,7 @@ from tests.servers.postgres import PostgresServer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.servers.databases import PostgresDatabases
+    from tests.servers.databases import MongoDatabases, PostgresDatabases
     from tests.servers.oidc import MockProvider, NodeProvider
 
 # A failure in CI must come back at the next run of the same code, on a machine of any speed.
@@ -60,6 +60,16 @@ def mongo_url() -> Iterator[str]:
     else:
         with MongoReplicaSet() as servers:
             yield servers.url
+
+
+@pytest.fixture(scope="session")
+def mongo_databases(mongo_url: str) -> Iterator[MongoDatabases]:
+    """Give what empties databases on the MongoDB server."""
+    from tests.servers.databases import MongoDatabases  # noqa: PLC0415 - few tests need it
+
+    databases = MongoDatabases(mongo_url)
+    yield databases
+    databases.close()
 
 
 @pytest.fixture(scope="session")

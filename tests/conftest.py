@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -13,11 +14,11 @@ from typing import Any
 import httpx2
 import pytest
 from fastapi import FastAPI
-from pymongo import MongoClient
 
 from regstack import RegStack, RegStackConfig
 from regstack.auth.clock import FrozenClock
 from regstack.email.console import ConsoleEmailService
+from regstack.plugins.registry import PluginRegistry
 from regstack.sms.null import NullSmsService
 
 SECRET = "a root secret that only the tests know " * 2
@@ -107,30 +108,42 @@ def client_of(app: FastAPI, base_url: str, address: str = "127.0.0.1") -> httpx2
 MakeWorld = Callable[..., Awaitable[World]]
 
 
-def emptied(mongo_url: str, name: str) -> str:
-    """The URL of a database without documents; making a new one costs a quarter of a second."""
-    with MongoClient[dict[str, Any]](mongo_url) as client:
-        for collection in client[name].list_collection_names():
-            client[name][collection].delete_many({})
-    return mongo_url.replace("/?", f"/{name}?")
+@pytest.fixture(scope="session")
+def plugins() -> PluginRegistry:
+    """The plugins of this environment; looking for them takes longer than what most tests do."""
+    return PluginRegistry.discover()
+
+
+@pytest.fixture(scope="session")
+async def migrated_file(tmp_path_factory: pytest.TempPathFactory, plugins: PluginRegistry) -> Path:
+    """A SQLite file with the schema and nothing else, to be copied."""
+    file = tmp_path_factory.mktemp("migrated") / "regstack.db"
+    config = RegStackConfig(database_url=f"sqlite+aiosqlite:///{file}")
+    backend = plugins.create_backend(config, FrozenClock(START))
+    await backend.install_schema()
+    await backend.aclose()
+    return file
 
 
 @pytest.fixture(params=BACKENDS)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A new database on each backend."""
-    if request.param == "postgres":
+    """A database with the schema and nothing else on each backend."""
+    if request.param == "sqlite":
+        file = shutil.copy(request.getfixturevalue("migrated_file"), tmp_path / "regstack.db")
+        yield f"sqlite+aiosqlite:///{file}"
+    elif request.param == "postgres":
         databases = request.getfixturevalue("postgres_databases")
         url = databases.migrated()
         yield url
-        databases.drop(url)
+        databases.give_back(url)
     elif request.param == "mongo":
-        yield emptied(request.getfixturevalue("mongo_url"), "http")
+        yield request.getfixturevalue("mongo_databases").emptied("http")
     else:
-        yield {"memory": "memory://", "sqlite": f"sqlite+aiosqlite:///{tmp_path}/regstack.db"}[request.param]
+        yield "memory://"
 
 
 @pytest.fixture
-async def make_world(database_url: str) -> AsyncIterator[MakeWorld]:
+async def make_world(database_url: str, plugins: PluginRegistry) -> AsyncIterator[MakeWorld]:
     """Start an application with the settings given."""
     async with AsyncExitStack() as stack:
 
@@ -143,8 +156,11 @@ async def make_world(database_url: str) -> AsyncIterator[MakeWorld]:
             }
             clock, outbox, texts = FrozenClock(START), ConsoleEmailService(), NullSmsService()
             config = RegStackConfig(**(defaults | settings))
+            backend = plugins.create_backend(config, clock)
+            stack.push_async_callback(backend.aclose)
             made = RegStack(
                 config,
+                backend=backend,
                 clock=clock,
                 email_service=outbox,
                 sms_service=texts,

@@ -5,18 +5,16 @@ from __future__ import annotations
 import atexit
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
-
-from pymongo import MongoClient
 
 from regstack.auth.clock import Clock
 from regstack.backends.base import Backend
 from regstack.testing.harness import StatementCount, UrlHarness
 from regstack.testing.proxy import Address
-from tests.servers.databases import PostgresDatabases
+from tests.servers.databases import MongoDatabases, PostgresDatabases
 from tests.servers.mongo import MongoReplicaSet, MongoServer, sent_by_the_driver
 from tests.servers.postgres import PostgresServer
 
@@ -73,22 +71,24 @@ class PostgresHarness(UrlHarness):
     def __init__(self) -> None:
         self.server, self._databases = self.start_server()
         super().__init__(self.server.url, "postgres")
+        self._leave: Callable[[], None] = lambda: None
 
     def start_server(self) -> tuple[PostgresServer, PostgresDatabases]:
         server = PostgresServer(durable=True, settings=("fsync=off", "full_page_writes=off")).start()
         return server, PostgresDatabases(server.url)
 
     async def renew(self) -> None:
-        self._switch_to(self._databases.empty())
+        self._leave()
+        self._enter(self._databases.empty(), self._databases.drop)
 
     async def fresh(self, clock: Clock) -> None:
-        self._switch_to(self._databases.migrated())
+        self._leave()
+        self._enter(self._databases.migrated(), self._databases.give_back)
 
-    def _switch_to(self, url: str) -> None:
-        if self._settings is not None:
-            self._databases.drop(self._url)
+    def _enter(self, url: str, leave: Callable[[str], None]) -> None:
         self._url = url
         self._settings = {"database_url": url}
+        self._leave = lambda: leave(url)
 
     def close(self) -> None:
         self._databases.close()
@@ -117,6 +117,7 @@ class MongoHarness(UrlHarness):
 
     def __init__(self) -> None:
         self.server = self.start_server()
+        self._databases = MongoDatabases(self.server.url)
         super().__init__(self.server.url.replace("/?", "/contract?", 1), "mongo")
         self._installed: dict[str, Any] | None = None
 
@@ -132,11 +133,8 @@ class MongoHarness(UrlHarness):
         if self._installed is None:
             await super().fresh(clock)
             self._installed = self._settings
-        self._settings = self._installed
-        with MongoClient[dict[str, Any]](self.server.url) as client:
-            database = client["contract"]
-            for name in ("users", "pending", "blacklist", "attempts", "oauth_states"):
-                database[f"{self._settings['table_prefix']}{name}"].delete_many({})
+        self._settings = self._installed or {}
+        self._databases.emptied("contract", self._settings["table_prefix"])
 
     def address(self) -> Address:
         node = self.server.servers[0] if isinstance(self.server, MongoReplicaSet) else self.server
@@ -151,6 +149,7 @@ class MongoHarness(UrlHarness):
         return sent_by_the_driver(request)
 
     def close(self) -> None:
+        self._databases.close()
         self.server.close()
 
 
@@ -167,6 +166,7 @@ class KeptMongoHarness(MongoHarness):
 
     def close(self) -> None:
         """Leave the server to the next run."""
+        self._databases.close()
 
 
 class StandaloneMongoHarness(MongoHarness):

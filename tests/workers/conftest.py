@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import httpx2
 import pytest
 
-from tests.conftest import emptied
 from tests.workers.server import Caller, Person, Workers, registered
 
 
@@ -18,7 +17,7 @@ def workers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     if request.param == "postgres":
         url = request.getfixturevalue("postgres_databases").empty()
     elif request.param == "mongo":
-        url = emptied(request.getfixturevalue("mongo_url"), "workers")
+        url = request.getfixturevalue("mongo_databases").emptied("workers")
     (folder / "mails").mkdir()
     with Workers(url, folder / "mails") as running:
         yield running

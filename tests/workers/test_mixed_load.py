@@ -21,7 +21,6 @@ import httpx2
 import pytest
 from pymongo import MongoClient
 
-from tests.conftest import emptied
 from tests.workers.crowd import Crowd
 from tests.workers.server import DEADLINE_SECONDS, Workers
 
@@ -56,10 +55,10 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[st
         yield url, lambda _: of_postgres(url), 2 * POOL
         databases.drop(url)
     elif request.param == "mongo":
-        url = request.getfixturevalue("mongo_url")
+        url = request.getfixturevalue("mongo_databases").emptied("soak")
         before = of_mongo(url)
         # Two connections of each worker's driver look after the server; those that count come and go.
-        yield emptied(url, "soak"), lambda _: of_mongo(url) - before, 2 * (POOL + 2) + 4
+        yield url, lambda _: of_mongo(url) - before, 2 * (POOL + 2) + 4
     else:
         # Each connection has the database and its log open; all of a process share one map of the log.
         yield f"sqlite+aiosqlite:///{tmp_path}/soak.db", of_sqlite, 2 * (2 * (POOL + 1) + 1)

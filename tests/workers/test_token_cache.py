@@ -21,7 +21,7 @@ from regstack.auth.clock import SystemClock
 from regstack.auth.tokens import ACCESS
 from regstack.models.user import User
 from regstack.testing.builders import Builder
-from tests.conftest import SECRET, emptied
+from tests.conftest import SECRET
 from tests.servers.process import POLL_SECONDS
 
 pytestmark = pytest.mark.anyio
@@ -87,7 +87,7 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         yield url
         databases.drop(url)
     elif request.param == "mongo":
-        yield emptied(request.getfixturevalue("mongo_url"), "remembering")
+        yield request.getfixturevalue("mongo_databases").emptied("remembering")
     else:
         yield f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('remembering')}/regstack.db"
 
