@@ -297,6 +297,12 @@ class RegStackConfig(BaseSettings):
     oauth: OAuthConfig = Field(OAuthConfig(), description="External providers.")
 
     api_prefix: str = Field("/api/auth", description="Where the host mounts the JSON routes.")
+    operation_id_prefix: str = Field(
+        "",
+        pattern="^[A-Za-z0-9_]*$",
+        description="Begins the name of each route in the OpenAPI document, to tell two instances of one "
+        "application apart.",
+    )
     ui_prefix: str = Field("/account", description="Where the host mounts the pages.")
     static_prefix: str = Field("/regstack-static", description="Where the host mounts the static files.")
     theme_css_url: str | None = Field(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from fastapi import APIRouter
 
@@ -16,6 +16,8 @@ from regstack.routers.second_factor import second_factor_router
 from regstack.routers.sessions import sessions_router
 
 if TYPE_CHECKING:
+    from fastapi.routing import APIRoute
+
     from regstack.config.schema import RegStackConfig
     from regstack.routers.dependencies import Dependencies
     from regstack.services.services import Services
@@ -39,5 +41,8 @@ def api_router(services: Services, deps: Dependencies, config: RegStackConfig) -
         routers.append(admin_router(route, services.administration, services.registration, deps))
     if services.oauth is not None:
         routers.append(oauth_router(route, services.oauth, deps, config))
+    routes = [cast("APIRoute", each) for router in routers for each in router.routes]
+    for each in routes:
+        each.operation_id = f"{config.operation_id_prefix}{each.operation_id}"
     # One router, and not one that includes others: each level would be searched once more for every request.
-    return APIRouter(routes=[each for router in routers for each in router.routes])
+    return APIRouter(routes=[*routes])

@@ -171,6 +171,20 @@ def test_names_that_clients_were_generated_from_stay(document: Said) -> None:
     }  # fmt: skip
 
 
+def test_two_instances_of_one_application_have_names_of_their_own(document: Said) -> None:
+    second = RegStack(
+        RegStackConfig(
+            database_url="memory://", **everything_on(), api_prefix="/staff", operation_id_prefix="staff_"
+        )
+    )
+    first = RegStack(RegStackConfig(database_url="memory://", **everything_on()))
+    app = mounted(first)
+    app.include_router(second.router, prefix=second.config.api_prefix)
+    names = [operation["operationId"] for _, operation in operations(app.openapi())]
+    before = [operation["operationId"] for _, operation in operations(document)]
+    assert sorted(names) == sorted([*before, *(f"staff_{name}" for name in before)])
+
+
 def test_a_password_is_marked_as_one_wherever_it_is_sent(document: Said) -> None:
     for name, schema in document["components"]["schemas"].items():
         for field, said in schema.get("properties", {}).items():

@@ -58,6 +58,7 @@ STATED: dict[type[BaseModel], dict[str, Any]] = {
         "password_reset_url_template": None,
         "email_change_url_template": None,
         # Not in 0.9.
+        "operation_id_prefix": "",
         "table_prefix": "regstack_",
         "db_schema": None,
         "jwt_secret_previous": (),
