@@ -7,7 +7,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
-from regstack.assembly import Parts, make_key_ring, make_password_hasher, make_repositories, make_services
+from regstack.assembly import (
+    Parts,
+    make_key_ring,
+    make_password_hasher,
+    make_services,
+    make_token_repositories,
+)
 from regstack.auth.clock import SystemClock
 from regstack.auth.tokens import JwtCodec
 from regstack.config.schema import RegStackConfig
@@ -111,7 +117,7 @@ class RegStack:
 
         self._registry = _discover() if backend is None else None
         self.backend = backend or cast("PluginRegistry", self._registry).create_backend(config, clock)
-        repositories = make_repositories(config, self.backend)
+        repositories = make_token_repositories(config, self.backend)
         self._recent = repositories.recent
         self.users = repositories.users
         self.pending = self.backend.pending

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Repositories:
+class TokenRepositories:
     """The two repositories that say whether a token is good, and what stands before them.
 
     Attributes:
@@ -73,14 +73,14 @@ class Repositories:
     announcements: BackgroundQueue | None = None
 
 
-def make_repositories(config: RegStackConfig, backend: Backend) -> Repositories:
+def make_token_repositories(config: RegStackConfig, backend: Backend) -> TokenRepositories:
     """Give the repositories of accounts and revoked tokens as the settings say.
 
     Raises:
         ConfigurationError: the backend cannot read a setting that it needs for telling others.
     """
     if not config.token_cache_milliseconds:
-        return Repositories(users=backend.users, blacklist=backend.blacklist)
+        return TokenRepositories(users=backend.users, blacklist=backend.blacklist)
     feed = backend.change_feed()
     queue = BackgroundQueue(name="changes", capacity=config.background_queue_size) if feed else None
 
@@ -94,7 +94,7 @@ def make_repositories(config: RegStackConfig, backend: Backend) -> Repositories:
         size=config.token_cache_size,
         feed=feed,
     )
-    return Repositories(
+    return TokenRepositories(
         users=fenced_users(backend.users, recent.forget, announce),
         blacklist=fenced_blacklist(backend.blacklist, recent.forget, announce),
         recent=recent,
@@ -115,7 +115,7 @@ class Parts:
     clock: Clock
     keys: KeyRing
     backend: Backend
-    repositories: Repositories
+    repositories: TokenRepositories
     hasher: PasswordHasher
     jwt: JwtCodec
     audit: Audit
