@@ -77,7 +77,7 @@ class ReadAddWrite(SqlAttempts):
     def __init__(self, db: Any, tables: Any, clock: Any) -> None:
         super().__init__(db, tables, clock)
         table = tables.attempts
-        new = db.insert(table).values(
+        new = db.idiom.insert(table).values(
             key=bindparam("of_key"),
             window_start=bindparam("at"),
             count=bindparam("new_count"),

@@ -10,6 +10,7 @@ from sqlalchemy import StaticPool
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 
 from regstack.backends.sql.executor import MIGRATION_PATIENCE_SECONDS, Executor, Locked, Transaction
+from regstack.backends.sql.idiom import PostgresIdiom
 from regstack.errors import BackendError
 from regstack_postgres.errors import READ_ONLY, meaning_of, redacted
 
@@ -42,6 +43,8 @@ class PostgresExecutor(Executor):
         timeout: deadline of one operation, in seconds.
         namespace: tells locks of instances with other tables in the same database apart.
     """
+
+    idiom = PostgresIdiom()
 
     def __init__(self, source: Source, *, timeout: float, namespace: str) -> None:
         super().__init__(asyncpg_dialect(), timeout=timeout)  # type: ignore[no-untyped-call]

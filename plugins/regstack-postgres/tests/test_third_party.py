@@ -14,6 +14,7 @@ from regstack.auth.clock import FrozenClock
 from regstack.backends.base import Capability
 from regstack.backends.sql.backend import SqlBackend
 from regstack.backends.sql.engine import EngineExecutor
+from regstack.backends.sql.idiom import PostgresIdiom
 from regstack.config.schema import RegStackConfig
 from regstack.errors import BackendError, LastSuperuserError, UserAlreadyExistsError
 from regstack.models.user import User
@@ -24,6 +25,8 @@ pytestmark = pytest.mark.anyio
 
 class AcmeExecutor(EngineExecutor):
     """Runs statements on the engine's pool."""
+
+    idiom = PostgresIdiom()
 
     lock_sql = "SELECT pg_advisory_xact_lock(hashtext($1::text))"
 

@@ -10,6 +10,7 @@ from sqlalchemy import StaticPool
 from sqlalchemy.dialects.sqlite.aiosqlite import dialect as aiosqlite_dialect
 
 from regstack.backends.sql.executor import MIGRATION_PATIENCE_SECONDS, Executor, Transaction
+from regstack.backends.sql.idiom import SqliteIdiom
 from regstack.errors import BackendError
 from regstack_sqlite.connection import answered
 from regstack_sqlite.connections import Connections
@@ -47,6 +48,8 @@ class SqliteExecutor(Executor):
         timeout: deadline of one operation, in seconds.
         readers: connections for reads at the most.
     """
+
+    idiom = SqliteIdiom()
 
     def __init__(self, source: Source, *, timeout: float, readers: int) -> None:
         super().__init__(aiosqlite_dialect(), timeout=timeout)

@@ -27,7 +27,7 @@ MOST_STEPS = 1500
 BOUNDED = {
     "SCAN CONSTANT ROW",
     "SCAN anchor",  # one row, made up
-    "SCAN given VIRTUAL TABLE INDEX 1:",  # what was asked
+    "SCAN given VIRTUAL TABLE INDEX 1:",  # the keys
     "SCAN found",  # what two ranges gave
     "SCAN regstack_users USING INDEX sqlite_autoindex_regstack_users_1",  # in the order of ids, up to a limit
 }

@@ -18,6 +18,7 @@ from regstack.backends.base import Capability
 from regstack.backends.sql.backend import SqlBackend
 from regstack.backends.sql.engine import EngineExecutor
 from regstack.backends.sql.executor import Transaction
+from regstack.backends.sql.idiom import SqliteIdiom
 from regstack.config.schema import RegStackConfig
 from regstack.errors import (
     BackendError,
@@ -36,6 +37,8 @@ pytestmark = pytest.mark.anyio
 
 class AcmeExecutor(EngineExecutor):
     """Runs statements on the engine's pool."""
+
+    idiom = SqliteIdiom()
 
     def classify(self, error: BaseException) -> BackendError | None:
         return meaning_of(error.__cause__ or error) if isinstance(error, sqlite3.Error) else None  # type: ignore[arg-type]

@@ -30,7 +30,7 @@ class SqlAttempts(ExpiringRepository):
         super().__init__(db, tables, clock)
         table = tables.attempts
         this = table.c.key == bindparam("of_key")
-        new = db.insert(table).values(
+        new = db.idiom.insert(table).values(
             key=bindparam("of_key"), window_start=bindparam("at"), count=1, expires_at=bindparam("expiry")
         )
         over = table.c.expires_at <= new.excluded.window_start

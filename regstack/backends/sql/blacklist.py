@@ -27,7 +27,7 @@ class SqlBlacklist(ExpiringRepository):
         super().__init__(db, tables, clock)
         table = tables.blacklist
         self._revoke = db.prepare(
-            db.insert(table)
+            db.idiom.insert(table)
             .values(jti=bindparam("new_jti"), expires_at=bindparam("expiry"))
             .on_conflict_do_nothing(index_elements=[table.c.jti])
         )

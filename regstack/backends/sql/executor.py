@@ -12,12 +12,10 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from contextlib import asynccontextmanager
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
-from regstack.backends.sql.asked import asked_of_arrays, asked_of_json
 from regstack.backends.sql.statement import Statement
 from regstack.errors import (
     BackendError,
@@ -32,16 +30,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from sqlalchemy import Column, Table
-    from sqlalchemy.dialects.postgresql import Insert
     from sqlalchemy.engine import Dialect
     from sqlalchemy.ext.asyncio import AsyncConnection
-    from sqlalchemy.sql import FromClause
 
+    from regstack.backends.sql.idiom import Idiom
     from regstack.backends.sql.statement import Clause
-
-    ConflictInsert: TypeAlias = Insert
-    """PostgreSQL's and SQLite's INSERT have the same methods."""
 
 T = TypeVar("T")
 
@@ -136,27 +129,16 @@ class Executor(Queries):
     Args:
         dialect: compiles statements; needs positional parameters.
         timeout: deadline of one operation, in seconds.
+
+    Attributes:
+        idiom: how the server's SQL says what others say otherwise; a subclass states it.
     """
+
+    idiom: Idiom
 
     def __init__(self, dialect: Dialect, *, timeout: float) -> None:
         self.dialect = dialect
         self.timeout = timeout
-
-    def insert(self, table: Table) -> ConflictInsert:
-        """Start an INSERT that knows ON CONFLICT."""
-        # One that is not needed costs a tenth of what starting a process costs.
-        dialect = "postgresql" if self.dialect.name == "postgresql" else "sqlite"
-        kit = import_module(f"sqlalchemy.dialects.{dialect}")
-        return cast("ConflictInsert", kit.insert(table))
-
-    def asked(self, **columns: Column[Any]) -> FromClause:
-        """Make a table of what several callers ask for, for a statement that answers them together.
-
-        It has a column under each name, of the same type as the column that is given, and `at`,
-        which counts the rows from 0. The statement takes a list under each name, all of one length.
-        """
-        make = asked_of_arrays if self.dialect.name == "postgresql" else asked_of_json
-        return make({name: column.type for name, column in columns.items()})
 
     def prepare(self, clause: Clause) -> Statement:
         """Make a statement of a clause; done once, when a repository is made."""

@@ -38,7 +38,7 @@ class SqlMfaCodes(ExpiringRepository):
         at = bindparam("at", type_=c.expires_at.type)
         unused = c.outcome.is_distinct_from(MfaOutcome.OK.value)
         this = (c.user_id == bindparam("user"), c.kind == bindparam("of_kind"), unused)
-        new = db.insert(table).values(new_values(MfaCode))
+        new = db.idiom.insert(table).values(new_values(MfaCode))
         replaced = {column.name: new.excluded[column.name] for column in columns}
         self._put = db.prepare(
             new.on_conflict_do_update(

@@ -33,7 +33,7 @@ class SqlPending(ExpiringRepository):
         unexpired = table.c.expires_at > bindparam("at")
         of_token = table.c.token_hash == bindparam("token")
         of_address = table.c.email_key == bindparam("address_key")
-        new = db.insert(table).values(new_values(PendingRegistration))
+        new = db.idiom.insert(table).values(new_values(PendingRegistration))
         replaced = {column.name: new.excluded[column.name] for column in columns}
         self._put = db.prepare(new.on_conflict_do_update(index_elements=[table.c.email_key], set_=replaced))
         self._rotate = db.prepare(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import any_, bindparam, delete, func, literal_column, select
+from sqlalchemy import bindparam
 
 from regstack.backends.batches import in_batches
 from regstack.backends.protocols import PURGE_BATCH, PURGE_GRACE
@@ -14,7 +14,7 @@ from regstack.models.instant import instant
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from sqlalchemy import BindParameter, Column, ColumnElement, Table
+    from sqlalchemy import BindParameter, Column, Table
 
     from regstack.auth.clock import Clock
     from regstack.backends.sql.executor import Executor
@@ -44,23 +44,7 @@ class ExpiringRepository(Repository):
 
     def __init__(self, db: Executor, tables: Tables, clock: Clock) -> None:
         super().__init__(db, tables, clock)
-        table: Table = getattr(tables, self.table)
-        until = bindparam("until", type_=table.c.expires_at.type)
-        postgresql = db.dialect.name == "postgresql"
-        place: ColumnElement[Any] = literal_column("ctid" if postgresql else "rowid")
-        oldest = (
-            select(place)
-            .select_from(table)
-            .where(table.c.expires_at <= until)
-            .order_by(table.c.expires_at)
-            .limit(bindparam("batch"))
-            .with_for_update(skip_locked=True)
-        )
-        # By their places, as an array: whatever PostgreSQL thinks of the batch, it fetches these rows, and
-        # would read the whole table to join their keys. An array is made once; a subquery may run again,
-        # and then it locks further rows.
-        chosen = place == any_(func.array(oldest.scalar_subquery())) if postgresql else place.in_(oldest)
-        self._purge = db.prepare(delete(table).where(chosen, table.c.expires_at <= until))
+        self._purge = db.prepare(db.idiom.delete_expired(getattr(tables, self.table)))
 
     async def purge_expired(
         self, now: datetime, *, grace: timedelta = PURGE_GRACE, batch: int = PURGE_BATCH

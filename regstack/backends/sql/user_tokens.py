@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from regstack.backends.sql.executor import Executor
     from regstack.backends.sql.tables import Tables
 
-    _Asked = tuple[str, str]
+    _Key = tuple[str, str]
     """A user's id and a token's."""
 
 
@@ -33,12 +33,12 @@ class UserTokens(UserRows):
 
     def __init__(self, db: Executor, tables: Tables, clock: Clock) -> None:
         super().__init__(db, tables, clock)
-        asked = db.asked(user=self._users.c.id, jti=tables.blacklist.c.jti)
+        keys = db.idiom.keys(user=self._users.c.id, jti=tables.blacklist.c.jti)
         one = select(*self._columns, self._revoked(bindparam("jti"))).where(
             self._users.c.id == bindparam("user")
         )
-        several = select(*self._columns, self._revoked(asked.c.jti), asked.c["at"]).join_from(
-            asked, self._users, self._users.c.id == asked.c.user
+        several = select(*self._columns, self._revoked(keys.c.jti), keys.c["at"]).join_from(
+            keys, self._users, self._users.c.id == keys.c.user
         )
         self._token_subject = db.prepare(one)
         self._token_subjects = db.prepare(several)
@@ -57,15 +57,15 @@ class UserTokens(UserRows):
     ) -> TokenSubject | None:
         return await self._find_token_subject((user_id, jti))
 
-    async def _read_one(self, asked: _Asked) -> TokenSubject | None:
-        user, jti = asked
+    async def _read_one(self, key: _Key) -> TokenSubject | None:
+        user, jti = key
         row = await self._db.fetch_one(self._token_subject, user=user, jti=jti, now=self._clock.now())
         return None if row is None else TokenSubject(User(*row[:-1]), bool(row[-1]))
 
-    async def _read_several(self, asked: Sequence[_Asked]) -> list[TokenSubject | None]:
-        users, jtis = [user for user, _ in asked], [jti for _, jti in asked]
+    async def _read_several(self, keys: Sequence[_Key]) -> list[TokenSubject | None]:
+        users, jtis = [user for user, _ in keys], [jti for _, jti in keys]
         rows = await self._db.fetch_all(self._token_subjects, user=users, jti=jtis, now=self._clock.now())
-        subjects: list[TokenSubject | None] = [None] * len(asked)
+        subjects: list[TokenSubject | None] = [None] * len(keys)
         for *user, revoked, at in rows:
             subjects[at] = TokenSubject(User(*user), bool(revoked))
         return subjects

@@ -57,7 +57,10 @@ class SqlUsers(UserTokens, UserCredentials, UserPaging):
         values = new_values(User) | {"full_name_key": bindparam("new_full_name_key")}
         self._insert = self._db.prepare(insert(self._users).values(values).returning(*self._columns))
         self._insert_if_free = self._db.prepare(
-            self._db.insert(self._users).values(values).on_conflict_do_nothing().returning(*self._columns)
+            self._db.idiom.insert(self._users)
+            .values(values)
+            .on_conflict_do_nothing()
+            .returning(*self._columns)
         )
         self._lock_account = self._db.prepare(
             select(self._users.c.id)
