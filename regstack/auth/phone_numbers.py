@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from importlib import import_module
 from typing import TYPE_CHECKING
 
-from regstack.errors import ConfigurationError, InvalidPhoneNumber
+from regstack.errors import InvalidPhoneNumber
+from regstack.extras import load_library
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -56,9 +56,4 @@ def load_phonenumbers() -> ModuleType:
     Raises:
         ConfigurationError: it is not installed.
     """
-    try:
-        return import_module("phonenumbers")
-    except ImportError as error:
-        raise ConfigurationError(
-            'enable_sms_2fa needs phonenumbers; run `pip install "regstack[sms]"`'
-        ) from error
+    return load_library("phonenumbers", extra="sms", needed_by="enable_sms_2fa")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from regstack.cli.columns import columns
 from regstack.cli.plugin_listing import as_json, detail, leniently
+from regstack.extras import pip_install
 from regstack.plugins.registry import PluginRegistry
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def _as_text(records: Iterable[BackendRecord]) -> str:
         )
         for record in records
     ]
-    return columns(HEADER, rows) if rows else 'no backend is installed; pip install "regstack[sqlite]"'
+    return columns(HEADER, rows) if rows else f"no backend is installed: {pip_install('sqlite')}"
 
 
 def _as_json(records: Iterable[BackendRecord]) -> dict[str, Any]:

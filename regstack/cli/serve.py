@@ -34,12 +34,13 @@ def serve(
     It has the JSON routes, the pages if they are switched on, and /healthz; with --demo also /docs.
     """
     from regstack.errors import ConfigurationError
+    from regstack.extras import load_library
 
     if outbox is not None and not demo:
         raise ConfigurationError("--outbox goes with --demo; a real application sends its mails")
     if demo and workers > 1:
         raise ConfigurationError("--demo runs in one process; leave --workers out")
-    _require_uvicorn()
+    load_library("uvicorn", extra="serve", needed_by="regstack serve")
     if demo:
         from regstack.cli.demo import run_demo
 
@@ -57,17 +58,6 @@ def serve(
         listener = listen(host, port)
         typer.echo(f"{config.app_name} answers on {listener.url}", err=True)
         run_server(build_application(config), listener)
-
-
-def _require_uvicorn() -> None:
-    try:
-        import uvicorn  # noqa: F401 - only whether it is there
-    except ImportError:
-        from regstack.errors import ConfigurationError
-
-        raise ConfigurationError(
-            'serving needs uvicorn, which is not installed: pip install "regstack[serve]"'
-        ) from None
 
 
 def _try_out(config: RegStackConfig) -> None:

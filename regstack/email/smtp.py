@@ -7,11 +7,11 @@ import logging
 import re
 import ssl
 from contextlib import asynccontextmanager, suppress
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from regstack.email.message import needs_smtputf8, wire_address
 from regstack.errors import ConfigurationError, DeliveryError, InvalidEmail
+from regstack.extras import load_library
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -53,7 +53,7 @@ class SmtpEmailService:
             raise ConfigurationError('email.backend = "smtp" needs email.smtp_host')
         if (config.smtp_username is None) != (config.smtp_password is None):
             raise ConfigurationError("set both email.smtp_username and email.smtp_password, or neither")
-        self._library = _aiosmtplib()
+        self._library = load_library("aiosmtplib", extra="smtp", needed_by='email.backend = "smtp"')
         self._config = config
         self._tls_context = tls_context
         self._implicit_tls = (
@@ -171,12 +171,3 @@ class SmtpEmailService:
             f"{where} does not speak as expected ({type(error).__name__}); "
             "does its port fit email.smtp_starttls?"
         )
-
-
-def _aiosmtplib() -> Any:
-    try:
-        return import_module("aiosmtplib")
-    except ImportError as error:
-        raise ConfigurationError(
-            'email.backend = "smtp" needs aiosmtplib; run `pip install "regstack[smtp]"`'
-        ) from error

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from regstack.errors import ConfigurationError, OAuthRejected, OAuthUnavailable
+from regstack.errors import OAuthRejected, OAuthUnavailable
+from regstack.extras import load_library
 from regstack.oauth.strict_json import read_json
 
 if TYPE_CHECKING:
@@ -105,13 +105,7 @@ def library(name: str) -> Any:
     Raises:
         ConfigurationError: it is not installed.
     """
-    try:
-        return import_module(name)
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f"enable_oauth needs {error.name}, which is not installed: "
-            'pip install "regstack[oauth]>=1.0.0.dev0"'
-        ) from error
+    return load_library(name, extra="oauth", needed_by="enable_oauth")
 
 
 def _check_head(what: str, status: int, headers: Mapping[str, str]) -> None:

@@ -1,14 +1,12 @@
-"""Which extra brings a backend or the library of a transport: the one place of install hints."""
+"""Which extra brings a backend or the library of a transport."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from regstack.backends.base import BackendKind
+from regstack.extras import pip_install
 from regstack.transports.info import TransportKind
-
-OLDEST_VERSION: Final = "1.0.0.dev0"
-"""The first version whose extras bring backends."""
 
 _HINTS: Final = {
     "sqlite": BackendKind.SQLITE,
@@ -32,8 +30,8 @@ def install_hint(scheme: str) -> str:
     """Say in one sentence what to install for this scheme."""
     kind = _HINTS.get(scheme)
     if kind is not None:
-        return f"Install it: {_command(kind)}."
-    extras = ", ".join(_command(kind) for kind in BackendKind)
+        return f"Install it: {pip_install(kind)}."
+    extras = ", ".join(pip_install(kind) for kind in BackendKind)
     return (
         f"Install the distribution that brings a backend for {scheme}:// URLs, "
         f"or use one of regstack's own: {extras}."
@@ -42,13 +40,8 @@ def install_hint(scheme: str) -> str:
 
 def transport_hint(name: str, kind: TransportKind) -> str:
     """Say in one sentence what to install for a transport that is not there."""
-    extras = ", ".join(_command(extra) for extra in _TRANSPORT_EXTRAS[kind])
+    extras = ", ".join(pip_install(extra) for extra in _TRANSPORT_EXTRAS[kind])
     return (
         f"Install the distribution that brings {name!r}, or use one of regstack's own, "
         f"which may need their library: {extras}."
     )
-
-
-def _command(extra: str) -> str:
-    # With the version, since pip would rather take an unrelated older line than fail.
-    return f'pip install "regstack[{extra}]>={OLDEST_VERSION}"'

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from regstack.errors import ConfigurationError, TooManyAttempts
+from regstack.extras import load_library
 from regstack.services.caller import PolicyState, current_caller
 from regstack.services.throttle import Rule
 
@@ -114,14 +115,9 @@ def _seconds(window: timedelta) -> int:
 
 
 def _parse(name: str, text: str) -> tuple[Rule, ...]:
+    library = load_library("limits", extra="limits", needed_by=f"{name}{SUFFIX}")
     try:
-        from limits import parse_many  # noqa: PLC0415 - only those who set a limit load it
-    except ImportError:
-        raise ConfigurationError(
-            f'{name}{SUFFIX} needs the limits library: pip install "regstack[limits]"'
-        ) from None
-    try:
-        items = parse_many(text)
+        items = library.parse_many(text)
     except ValueError:
         items = []
     if not items or any(item.amount < 1 or item.get_expiry() < 1 for item in items):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from regstack.errors import ConfigurationError, DeliveryError
+from regstack.extras import load_library
 
 if TYPE_CHECKING:
     from regstack.config.schema import SmsConfig
@@ -38,7 +38,7 @@ class TwilioSmsService:
         for name in ("twilio_account_sid", "twilio_auth_token", "from_number"):
             if not getattr(config, name):
                 raise ConfigurationError(f'sms.backend = "twilio" needs sms.{name}')
-        self._library = _httpx2()
+        self._library = load_library("httpx2", extra="twilio", needed_by='sms.backend = "twilio"')
         self._config = config
         self._account = f"{api}/2010-04-01/Accounts/{quote(config.twilio_account_sid or '', safe='')}"
         self._tls_context: ssl.SSLContext | None = None
@@ -121,12 +121,3 @@ async def _bounded(response: Any) -> dict[str, Any]:
     except ValueError:
         return {}
     return answer if isinstance(answer, dict) else {}
-
-
-def _httpx2() -> Any:
-    try:
-        return import_module("httpx2")
-    except ImportError as error:
-        raise ConfigurationError(
-            'sms.backend = "twilio" needs httpx2; run `pip install "regstack[twilio]"`'
-        ) from error

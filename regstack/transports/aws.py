@@ -11,7 +11,8 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from regstack.errors import ConfigurationError, DeliveryError
+from regstack.errors import DeliveryError
+from regstack.extras import load_library
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,13 +71,9 @@ class AwsClient:
         credentials: Mapping[str, str] | None = None,
     ) -> None:
         setting, extra = backend
-        try:
-            self._boto3 = import_module("boto3")
-            self._exceptions = import_module("botocore.exceptions")
-        except ImportError as error:
-            raise ConfigurationError(
-                f'{setting} = "{extra}" needs boto3; run `pip install "regstack[{extra}]"`'
-            ) from error
+        needed_by = f'{setting} = "{extra}"'
+        self._boto3 = load_library("boto3", extra=extra, needed_by=needed_by)
+        self._exceptions = import_module("botocore.exceptions")
         for name in _TALKATIVE:
             logging.getLogger(name).addFilter(_DISCRETION)
         self._service = service

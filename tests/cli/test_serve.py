@@ -207,4 +207,4 @@ def test_serving_without_uvicorn_says_what_to_install(regstack: Any, monkeypatch
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     done = regstack("serve", "--demo")
     assert done.exit_code == 1
-    assert 'pip install "regstack[serve]"' in done.output
+    assert 'pip install "regstack[serve]>=1' in done.output

@@ -64,5 +64,5 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "phonenumbers", None)
-    with pytest.raises(ConfigurationError, match=r'pip install "regstack\[sms\]"'):
+    with pytest.raises(ConfigurationError, match=r'pip install "regstack\[sms\]>=1'):
         load_phonenumbers()

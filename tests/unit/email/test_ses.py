@@ -124,7 +124,7 @@ async def test_a_probe_asks_who_it_is_and_sends_nothing(amazon):
 
 async def test_a_missing_library_is_named_with_the_command_that_installs_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "boto3", None)
-    with pytest.raises(ConfigurationError, match=r'email\.backend = "ses" .*pip install "regstack\[ses\]"'):
+    with pytest.raises(ConfigurationError, match=r'email\.backend = "ses" .*pip install "regstack\[ses\]>=1'):
         SesEmailService(config())
 
 

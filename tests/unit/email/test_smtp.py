@@ -264,7 +264,7 @@ async def test_an_address_that_would_break_the_conversation_never_reaches_the_se
 
 async def test_a_missing_library_is_named_with_the_command_that_installs_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "aiosmtplib", None)
-    with pytest.raises(ConfigurationError, match=r'pip install "regstack\[smtp\]"'):
+    with pytest.raises(ConfigurationError, match=r'pip install "regstack\[smtp\]>=1'):
         SmtpEmailService(EmailConfig(backend="smtp", smtp_host="127.0.0.1"))
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
+from regstack import extras
 from regstack.auth.clock import SystemClock
 from regstack.config.schema import OAuthConfig, RegStackConfig
 from regstack.errors import ConfigurationError
-from regstack.oauth import fetch
 from regstack.oauth.providers import make_providers
 
 MARK = "hush-hush-hush"
@@ -182,8 +182,8 @@ def test_a_missing_extra_is_told_with_what_to_install(monkeypatch: pytest.Monkey
 
     config = load(**GOOD["oidc"])
     make_providers(config, SystemClock())
-    monkeypatch.setattr(fetch, "import_module", import_module)
-    with pytest.raises(ConfigurationError, match=r'pip install "regstack\[oauth\]') as caught:
+    monkeypatch.setattr(extras, "import_module", import_module)
+    with pytest.raises(ConfigurationError, match=r'pip install "regstack\[oauth\]>=1') as caught:
         make_providers(config, SystemClock())
     assert missing in str(caught.value)
 

@@ -45,5 +45,5 @@ async def test_a_message_goes_over_the_wire_as_amazon_documents_it(amazon, numbe
 
 async def test_a_missing_library_is_named_with_the_command_that_installs_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "boto3", None)
-    with pytest.raises(ConfigurationError, match=r'sms\.backend = "sns" .*pip install "regstack\[sns\]"'):
+    with pytest.raises(ConfigurationError, match=r'sms\.backend = "sns" .*pip install "regstack\[sns\]>=1'):
         SnsSmsService(SmsConfig(backend="sns"))

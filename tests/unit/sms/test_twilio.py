@@ -165,7 +165,7 @@ async def test_a_probe_looks_at_the_account_and_sends_nothing(status, told):
 
 async def test_a_missing_library_is_named_with_the_command_that_installs_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "httpx2", None)
-    with pytest.raises(ConfigurationError, match=r'pip install "regstack\[twilio\]"'):
+    with pytest.raises(ConfigurationError, match=r'pip install "regstack\[twilio\]>=1'):
         TwilioSmsService(config())
 
 
