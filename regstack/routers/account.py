@@ -7,16 +7,9 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Depends, Response
 
 from regstack.models.user import User  # noqa: TC001 - FastAPI reads the annotations
-from regstack.routers.schemas import (
-    Accepted,
-    ChangeEmailBody,
-    ConfirmEmailChangeBody,
-    CurrentPasswordBody,
-    Done,
-    ProfileBody,
-    UserAnswer,
-    problems,
-)
+from regstack.routers.answers import Accepted, Done, UserAnswer
+from regstack.routers.bodies import ChangeEmailBody, ConfirmEmailChangeBody, CurrentPasswordBody, ProfileBody  # noqa: TC001 - FastAPI reads the annotations
+from regstack.routers.problems import problems
 
 if TYPE_CHECKING:
     from fastapi.routing import APIRoute

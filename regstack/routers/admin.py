@@ -9,15 +9,9 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Query
 
 from regstack.models.text import check_text
 from regstack.models.user import User  # noqa: TC001 - FastAPI reads the annotations
-from regstack.routers.schemas import (
-    Accepted,
-    AdminUserBody,
-    Done,
-    PageAnswer,
-    StatsAnswer,
-    UserAnswer,
-    problems,
-)
+from regstack.routers.answers import Accepted, Done, PageAnswer, StatsAnswer, UserAnswer
+from regstack.routers.bodies import AdminUserBody  # noqa: TC001 - FastAPI reads the annotations
+from regstack.routers.problems import problems
 
 if TYPE_CHECKING:
     from fastapi.routing import APIRoute

@@ -10,19 +10,11 @@ from fastapi.responses import RedirectResponse
 
 from regstack.errors import OAuthError, UnknownProvider
 from regstack.models.user import User  # noqa: TC001 - FastAPI reads the annotations
+from regstack.routers.answers import Done, ExchangeAnswer, LinkedProvider, LinkStartAnswer, ProvidersAnswer
+from regstack.routers.bodies import ExchangeBody, LinkStartBody  # noqa: TC001 - FastAPI reads the annotations
 from regstack.routers.cookies import OAUTH_COOKIE, InstanceCookie
 from regstack.routers.entries import read_entries
-from regstack.routers.schemas import (
-    Done,
-    ExchangeAnswer,
-    ExchangeBody,
-    LinkedProvider,
-    LinkStartAnswer,
-    LinkStartBody,
-    ProvidersAnswer,
-    problems,
-    redirect,
-)
+from regstack.routers.problems import problems, redirect
 from regstack.services.oauth_flow import Arrival, word_for
 from regstack.services.sessions import Session  # noqa: TC001 - FastAPI reads the annotations
 

@@ -7,15 +7,9 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Depends
 
 from regstack.models.user import User  # noqa: TC001 - FastAPI reads the annotations
-from regstack.routers.schemas import (
-    Accepted,
-    ChangePasswordBody,
-    Done,
-    EmailBody,
-    ResetPasswordBody,
-    TokenAnswer,
-    problems,
-)
+from regstack.routers.answers import Accepted, Done, TokenAnswer
+from regstack.routers.bodies import ChangePasswordBody, EmailBody, ResetPasswordBody  # noqa: TC001 - FastAPI reads the annotations
+from regstack.routers.problems import problems
 
 if TYPE_CHECKING:
     from fastapi.routing import APIRoute

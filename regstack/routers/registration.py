@@ -7,15 +7,9 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter
 
 from regstack.models.user import User
-from regstack.routers.schemas import (
-    Accepted,
-    EmailBody,
-    PendingAnswer,
-    RegisterBody,
-    UserAnswer,
-    VerifyBody,
-    problems,
-)
+from regstack.routers.answers import Accepted, PendingAnswer, UserAnswer
+from regstack.routers.bodies import EmailBody, RegisterBody, VerifyBody  # noqa: TC001 - FastAPI reads the annotations
+from regstack.routers.problems import problems
 
 if TYPE_CHECKING:
     from fastapi.routing import APIRoute

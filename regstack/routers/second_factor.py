@@ -7,17 +7,9 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Depends
 
 from regstack.models.user import User  # noqa: TC001 - FastAPI reads the annotations
-from regstack.routers.schemas import (
-    CodeSentAnswer,
-    CurrentPasswordBody,
-    Done,
-    MfaConfirmBody,
-    PhoneConfirmBody,
-    PhoneStartBody,
-    TokenAnswer,
-    UserAnswer,
-    problems,
-)
+from regstack.routers.answers import CodeSentAnswer, Done, TokenAnswer, UserAnswer
+from regstack.routers.bodies import CurrentPasswordBody, MfaConfirmBody, PhoneConfirmBody, PhoneStartBody  # noqa: TC001 - FastAPI reads the annotations
+from regstack.routers.problems import problems
 
 if TYPE_CHECKING:
     from fastapi.routing import APIRoute

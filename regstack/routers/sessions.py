@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Depends
 
-from regstack.routers.schemas import Done, LoginBody, MfaRequiredAnswer, TokenAnswer, problems
+from regstack.routers.answers import Done, MfaRequiredAnswer, TokenAnswer
+from regstack.routers.bodies import LoginBody  # noqa: TC001 - FastAPI reads the annotations
+from regstack.routers.problems import problems
 from regstack.services.second_factor import MfaChallenge
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from fastapi import HTTPException, Request, Response
 
 from regstack.errors import InvalidToken
+from regstack.routers.answers import LinkedProvider, UserAnswer
 from regstack.routers.entries import read_entries
-from regstack.routers.schemas import LinkedProvider, UserAnswer
 from regstack.services.second_factor import Delivery
 from regstack.ui.forms import CONFIRM_EMAIL_CHANGE, DELETE, EMAIL, NAME, PASSWORD
 from regstack.ui.links import mailed_token
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fastapi import APIRouter
 
     from regstack.models.user import User
-    from regstack.routers.schemas import Body, ChangeEmailBody, ChangePasswordBody
+    from regstack.routers.bodies import Body, ChangeEmailBody, ChangePasswordBody
     from regstack.services.services import Services
     from regstack.services.sessions import Session
     from regstack.ui.forms import ConfirmEmailChangeForm, DeleteForm, Form, ProfileForm

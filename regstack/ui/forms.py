@@ -17,7 +17,7 @@ from regstack.errors import (
     WrongCode,
     WrongPassword,
 )
-from regstack.routers.schemas import (
+from regstack.routers.bodies import (
     Body,
     ChangeEmailBody,
     ChangePasswordBody,

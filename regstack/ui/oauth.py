@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fastapi import APIRouter
 
     from regstack.models.user import User
-    from regstack.routers.schemas import Body
+    from regstack.routers.bodies import Body
     from regstack.services.oauth import OAuth
     from regstack.services.sessions import Session
     from regstack.ui.forms import Form, ProviderForm

@@ -13,7 +13,7 @@ from regstack.ui.links import mailed_token
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
-    from regstack.routers.schemas import EmailBody, ResetPasswordBody
+    from regstack.routers.bodies import EmailBody, ResetPasswordBody
     from regstack.services.services import Services
     from regstack.ui.site import Site
 

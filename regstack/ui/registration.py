@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fastapi import APIRouter
 
     from regstack.config.schema import RegStackConfig
-    from regstack.routers.schemas import EmailBody
+    from regstack.routers.bodies import EmailBody
     from regstack.services.services import Services
     from regstack.ui.forms import RegisterForm, VerifyForm
     from regstack.ui.site import Site

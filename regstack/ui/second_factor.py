@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fastapi import APIRouter
 
     from regstack.models.user import User
-    from regstack.routers.schemas import Body, CurrentPasswordBody, PhoneStartBody
+    from regstack.routers.bodies import Body, CurrentPasswordBody, PhoneStartBody
     from regstack.services.phone import Phone
     from regstack.services.second_factor import SecondFactor
     from regstack.ui.door import Door

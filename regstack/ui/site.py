@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from fastapi import Request, Response
 
     from regstack.config.schema import RegStackConfig
-    from regstack.routers.schemas import Body
+    from regstack.routers.bodies import Body
     from regstack.ui.forms import Form
 
     B = TypeVar("B", bound=Body)

@@ -11,7 +11,7 @@ from jsonschema_rs import Draft202012Validator
 from pydantic import create_model
 
 from regstack import RegStack, RegStackConfig
-from regstack.routers.schemas import Body
+from regstack.routers.bodies import Body
 from tests.everything import everything_on, mounted
 
 Operation = dict[str, Any]

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from regstack.routers import schemas
+from regstack.routers import bodies
 from tests.security.mutant import Mutant, all_of, replace, rewrite
 
 HAS_SENT = "regstack.ui.origin:OwnOrigin.has_sent"
@@ -22,20 +22,20 @@ BAD_BODIES = "test_hostile_input.py::test_bad_bodies_are_refused_without_an_echo
 TOO_LONG = "test_hostile_input.py::test_a_password_past_the_limit_is_never_hashed"
 
 
-def bodies() -> list[type[BaseModel]]:
+def every_body() -> list[type[BaseModel]]:
     return [
-        each for each in vars(schemas).values() if isinstance(each, type) and issubclass(each, schemas.Body)
+        each for each in vars(bodies).values() if isinstance(each, type) and issubclass(each, bodies.Body)
     ]
 
 
 def unknown_fields_pass() -> None:
-    for body in bodies():
+    for body in every_body():
         body.model_config["extra"] = "ignore"
         body.model_rebuild(force=True)
 
 
 def passwords_of_any_length_pass() -> None:
-    for body in bodies():
+    for body in every_body():
         for name, info in body.model_fields.items():
             if "password" in name:
                 info.metadata = [each for each in info.metadata if not hasattr(each, "max_length")]
