@@ -98,6 +98,15 @@ class World:
         assert await self.rs.drain()  # the place is known from now on
         return str(answer.json()["access_token"])
 
+    async def begin_log_in(self, email: str = "alice@example.com", password: str = PASSWORD) -> str:
+        """Sign in as far as the password goes, and give the token for the second factor."""
+        answer = await self.post("/login", {"email": email, "password": password})
+        assert answer.json().get("status") == "mfa_required", answer.text
+        return str(answer.json()["mfa_pending_token"])
+
+    async def finish_log_in(self, pending: str, code: str) -> httpx2.Response:
+        return await self.post("/login/mfa-confirm", {"mfa_pending_token": pending, "code": code})
+
 
 def client_of(app: FastAPI, base_url: str, address: str = "127.0.0.1") -> httpx2.AsyncClient:
     """A browser that keeps cookies; one that is not closed holds nothing open."""

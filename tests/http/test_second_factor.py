@@ -21,17 +21,6 @@ async def world(make_world: Any) -> Any:
     return await make_world(enable_sms_2fa=True)
 
 
-async def begin(world: Any) -> str:
-    """Sign in as far as the password goes."""
-    answer = await world.post("/login", ALICE)
-    assert answer.json()["status"] == "mfa_required", answer.text
-    return str(answer.json()["mfa_pending_token"])
-
-
-async def finish(world: Any, pending: str, code: str) -> Any:
-    return await world.post("/login/mfa-confirm", {"mfa_pending_token": pending, "code": code})
-
-
 async def test_a_person_sets_a_phone_up_signs_in_with_it_and_removes_it(world: Any) -> None:
     await world.account()
     token = await world.log_in()
@@ -62,7 +51,7 @@ async def test_a_person_sets_a_phone_up_signs_in_with_it_and_removes_it(world: A
         "expires_in": 600,
         "delivery": {"channel": "sms", "hint": "…00"},
     }
-    answer = await finish(world, pending, await world.texted_code(PHONE))
+    answer = await world.finish_log_in(pending, await world.texted_code(PHONE))
     assert answer.status_code == 200
     assert set(answer.json()) == {"access_token", "token_type", "expires_in"}
     second = answer.json()["access_token"]
@@ -94,7 +83,7 @@ async def test_the_owner_is_told_by_mail_when_the_factor_is_switched_on_and_off(
 async def test_a_text_names_the_application_and_says_that_nobody_asks_for_the_code(world: Any) -> None:
     await world.account()
     await world.add_phone(await world.log_in())
-    await begin(world)
+    await world.begin_log_in()
     assert await world.rs.drain()
     for text in world.texts.outbox:
         assert "RegStack" in text.text
@@ -118,13 +107,13 @@ async def test_last_login_and_the_event_wait_for_the_last_factor(world: Any) -> 
     token = await world.log_in()
     await world.add_phone(token)
     world.clock.advance(timedelta(minutes=1))
-    pending, before = await begin(world), (await world.rs.users.get_by_id(user["id"])).last_login
+    pending, before = await world.begin_log_in(), (await world.rs.users.get_by_id(user["id"])).last_login
     assert before < world.clock.now()
     code = await world.texted_code(PHONE)
     assert [event for event, _ in told] == [
         "user_logged_in", "phone_setup_started", "mfa_enabled", "mfa_login_started",
     ]  # fmt: skip
-    await finish(world, pending, code)
+    await world.finish_log_in(pending, code)
     assert (await world.rs.users.get_by_id(user["id"])).last_login == world.clock.now()
     await world.call("DELETE", "/phone", CURRENT, token)
     assert await world.rs.drain()
@@ -136,11 +125,11 @@ async def test_last_login_and_the_event_wait_for_the_last_factor(world: Any) -> 
 async def test_a_wrong_code_may_be_followed_by_the_right_one(world: Any) -> None:
     await world.account()
     await world.add_phone(await world.log_in())
-    pending = await begin(world)
+    pending = await world.begin_log_in()
     code = await world.texted_code(PHONE)
-    answer = await finish(world, pending, "x" + code)
+    answer = await world.finish_log_in(pending, "x" + code)
     assert (answer.status_code, answer.json()["detail"]) == (400, "this is not the code that was sent")
-    assert (await finish(world, pending, code)).status_code == 200
+    assert (await world.finish_log_in(pending, code)).status_code == 200
 
 
 async def test_codes_and_half_finished_sign_ins_expire_at_the_instant_that_was_said(make_world: Any) -> None:
@@ -149,10 +138,10 @@ async def test_codes_and_half_finished_sign_ins_expire_at_the_instant_that_was_s
     token = await world.log_in()
     await world.add_phone(token)
     for late, status in ((99, 200), (100, 400), (200, 400)):
-        pending = await begin(world)
+        pending = await world.begin_log_in()
         code = await world.texted_code(PHONE)
         world.clock.advance(timedelta(seconds=late))
-        assert (await finish(world, pending, code)).status_code == status
+        assert (await world.finish_log_in(pending, code)).status_code == status
     body = {"phone_number": OTHER_PHONE, **CURRENT}
     pending = (await world.post("/phone/start", body, token)).json()["pending_token"]
     body = {"pending_token": pending, "code": await world.texted_code(OTHER_PHONE)}
@@ -165,8 +154,8 @@ async def test_another_phone_takes_the_place_of_the_first(world: Any) -> None:
     token = await world.log_in()
     await world.add_phone(token)
     await world.add_phone(token, OTHER_PHONE)
-    pending = await begin(world)
-    assert (await finish(world, pending, await world.texted_code(OTHER_PHONE))).status_code == 200
+    pending = await world.begin_log_in()
+    assert (await world.finish_log_in(pending, await world.texted_code(OTHER_PHONE))).status_code == 200
 
 
 async def test_a_code_has_as_many_digits_as_the_setting_says(make_world: Any) -> None:
@@ -241,12 +230,12 @@ async def test_a_change_of_the_root_secret_between_the_factors_cuts_nobody_off(m
     world = await make_world(enable_sms_2fa=True)
     await world.account()
     await world.add_phone(await world.log_in())
-    pending = await begin(world)
+    pending = await world.begin_log_in()
     secret = world.rs.config.jwt_secret.get_secret_value()
     keys = KeyRing("the next root secret, of the tests alone " * 2, [secret])
     codes = world.rs.services.second_factor._codes
     codes._keys, codes._jwt = keys, JwtCodec(keys, world.clock)
-    assert (await finish(world, pending, await world.texted_code(PHONE))).status_code == 200
+    assert (await world.finish_log_in(pending, await world.texted_code(PHONE))).status_code == 200
 
 
 async def test_the_openapi_document_tells_both_outcomes_of_a_login(world: Any) -> None:

@@ -57,16 +57,6 @@ class Compared:
         return self.outcomes[MfaOutcome.OK] + self.outcomes[MfaOutcome.WRONG]
 
 
-async def begin(world: Any, credentials: dict[str, str] = ALICE) -> str:
-    answer = await world.post("/login", credentials)
-    assert answer.json().get("status") == "mfa_required", answer.text
-    return str(answer.json()["mfa_pending_token"])
-
-
-async def finish(world: Any, pending: str, code: str) -> Any:
-    return await world.post("/login/mfa-confirm", {"mfa_pending_token": pending, "code": code})
-
-
 async def start_phone(world: Any, token: str, number: str = PHONE) -> str:
     answer = await world.post("/phone/start", {"phone_number": number, **CURRENT}, token)
     assert answer.status_code == 202, answer.text
@@ -75,8 +65,8 @@ async def start_phone(world: Any, token: str, number: str = PHONE) -> str:
 
 async def sign_in(world: Any) -> str:
     """Both factors."""
-    pending = await begin(world)
-    answer = await finish(world, pending, await world.texted_code(PHONE))
+    pending = await world.begin_log_in()
+    answer = await world.finish_log_in(pending, await world.texted_code(PHONE))
     return str(answer.json()["access_token"])
 
 
@@ -91,22 +81,22 @@ async def at_once(calls: list[Any]) -> Counter[int]:
 async def test_of_fifty_guesses_at_once_no_more_than_five_are_compared(
     world: Any, thief: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pending = await begin(thief)
+    pending = await thief.begin_log_in()
     code = await world.texted_code(PHONE)
     compared = Compared(world, monkeypatch)
-    answers = await at_once([finish(thief, pending, wrong) for wrong in wrong_codes(code, 50)])
+    answers = await at_once([thief.finish_log_in(pending, wrong) for wrong in wrong_codes(code, 50)])
     assert answers == {400: 5, 429: 45}
     assert compared.guesses == 5
-    assert (await finish(thief, pending, code)).status_code == 429
+    assert (await thief.finish_log_in(pending, code)).status_code == 429
     assert compared.guesses == 5
 
 
 @ON_MEMORY
 async def test_a_thief_who_guesses_elsewhere_does_not_lock_the_owner_out(world: Any, thief: Any) -> None:
-    pending = await begin(thief)
-    await at_once([finish(thief, pending, wrong) for wrong in ("1", "2", "3", "4", "5", "6")])
+    pending = await thief.begin_log_in()
+    await at_once([thief.finish_log_in(pending, wrong) for wrong in ("1", "2", "3", "4", "5", "6")])
     for _ in range(4):
-        await begin(thief)
+        await thief.begin_log_in()
     assert (await thief.post("/login", ALICE)).status_code == 429
     await sign_in(world)
 
@@ -117,9 +107,9 @@ async def test_the_right_code_fifty_times_at_once_lets_one_in(
     world = await make_world(enable_sms_2fa=True, rate_limit_disabled=True)
     await world.account()
     await world.add_phone(await world.log_in())
-    pending = await begin(world)
+    pending = await world.begin_log_in()
     code = await world.texted_code(PHONE)
-    assert await at_once([finish(world, pending, code) for _ in range(50)]) == {200: 1, 400: 49}
+    assert await at_once([world.finish_log_in(pending, code) for _ in range(50)]) == {200: 1, 400: 49}
 
 
 async def test_a_code_bounds_its_guesses_even_where_limits_are_off(
@@ -128,24 +118,24 @@ async def test_a_code_bounds_its_guesses_even_where_limits_are_off(
     world = await make_world(enable_sms_2fa=True, rate_limit_disabled=True)
     await world.account()
     await world.add_phone(await world.log_in())
-    pending = await begin(world)
+    pending = await world.begin_log_in()
     code = await world.texted_code(PHONE)
     compared = Compared(world, monkeypatch)
-    answers = await at_once([finish(world, pending, wrong) for wrong in wrong_codes(code, 50)])
+    answers = await at_once([world.finish_log_in(pending, wrong) for wrong in wrong_codes(code, 50)])
     assert answers == {400: 50}
     assert compared.guesses == 5
-    assert (await finish(world, pending, code)).status_code == 400
+    assert (await world.finish_log_in(pending, code)).status_code == 400
 
 
 async def test_new_codes_bring_no_new_guesses(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     compared = Compared(world, monkeypatch)
     for number in range(4):
         elsewhere = world.at(f"198.51.100.{number}")
-        pending = await begin(elsewhere)
+        pending = await elsewhere.begin_log_in()
         for wrong in wrong_codes(await world.texted_code(PHONE), 2):
-            await finish(elsewhere, pending, wrong)
+            await elsewhere.finish_log_in(pending, wrong)
     assert compared.guesses == 5
-    assert (await finish(elsewhere, pending, await world.texted_code(PHONE))).status_code == 429
+    assert (await elsewhere.finish_log_in(pending, await world.texted_code(PHONE))).status_code == 429
     world.clock.advance(timedelta(minutes=15))
     await sign_in(elsewhere)
 
@@ -167,15 +157,15 @@ async def test_a_password_reset_brings_no_new_guesses(
     world: Any, thief: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compared = Compared(world, monkeypatch)
-    pending = await begin(thief)
+    pending = await thief.begin_log_in()
     for wrong in wrong_codes(await world.texted_code(PHONE), 4):
-        await finish(thief, pending, wrong)
+        await thief.finish_log_in(pending, wrong)
     await world.post("/forgot-password", {"email": ALICE["email"]})
     body = {"token": await world.mailed_token(ALICE["email"]), "new_password": NEW}
     assert (await world.post("/reset-password", body)).status_code == 200
-    pending = await begin(thief, ALICE | {"password": NEW})
+    pending = await thief.begin_log_in(password=NEW)
     for wrong in wrong_codes(await world.texted_code(PHONE), 4):
-        await finish(thief, pending, wrong)
+        await thief.finish_log_in(pending, wrong)
     assert compared.guesses == 5
 
 
@@ -224,14 +214,14 @@ async def test_the_password_lockout_is_not_cleared_by_the_password_alone(thief: 
     wrong = ALICE | {"password": "not my password"}
     for _ in range(2):
         assert (await thief.post("/login", wrong)).status_code == 401
-        await begin(thief)
+        await thief.begin_log_in()
     assert (await thief.post("/login", wrong)).status_code == 401
     assert (await thief.post("/login", wrong)).status_code == 429
 
 
 @ON_MEMORY
 async def test_a_half_finished_sign_in_is_no_session(world: Any) -> None:
-    pending = await begin(world)
+    pending = await world.begin_log_in()
     for method, path in (("GET", "/me"), ("POST", "/logout"), ("GET", "/admin/stats")):
         assert (await world.call(method, path, token=pending)).status_code == 401
     body = {"phone_number": THIEF_PHONE, **CURRENT}
@@ -245,7 +235,7 @@ async def test_a_session_or_a_phone_set_up_is_no_half_finished_sign_in(world: An
     setup = await start_phone(world, token)
     code = await world.texted_code(PHONE)
     for other in (token, setup, "", "x", code, "a.b.c"):
-        answer = await finish(world, other, code)
+        answer = await world.finish_log_in(other, code)
         assert answer.status_code == (400 if other else 422)
     assert (await world.get("/me", setup)).status_code == 401
 
@@ -253,18 +243,18 @@ async def test_a_session_or_a_phone_set_up_is_no_half_finished_sign_in(world: An
 @ON_MEMORY
 async def test_a_code_for_the_phone_set_up_signs_nobody_in(world: Any) -> None:
     token = await sign_in(world)
-    pending = await begin(world)
+    pending = await world.begin_log_in()
     setup = await start_phone(world, token)
     code = await world.texted_code(PHONE)
-    assert (await finish(world, pending, code)).status_code == 400
-    assert (await finish(world, setup, code)).status_code == 400
+    assert (await world.finish_log_in(pending, code)).status_code == 400
+    assert (await world.finish_log_in(setup, code)).status_code == 400
 
 
 @ON_MEMORY
 async def test_a_code_for_a_sign_in_confirms_no_phone(world: Any) -> None:
     token = await sign_in(world)
     setup = await start_phone(world, token, THIEF_PHONE)
-    pending = await begin(world)
+    pending = await world.begin_log_in()
     code = await world.texted_code(PHONE)
     for held in (setup, pending):
         body = {"pending_token": held, "code": code}
@@ -274,22 +264,22 @@ async def test_a_code_for_a_sign_in_confirms_no_phone(world: Any) -> None:
 
 @ON_MEMORY
 async def test_a_code_finishes_only_the_sign_in_that_it_was_sent_for(world: Any) -> None:
-    thief = await begin(world)
+    thief = await world.begin_log_in()
     older = await world.texted_code(PHONE)
-    owner = await begin(world)
+    owner = await world.begin_log_in()
     code = await world.texted_code(PHONE)
-    assert (await finish(world, thief, code)).status_code == 400
-    assert (await finish(world, owner, older)).status_code == 400
-    assert (await finish(world, owner, code)).status_code == 200
+    assert (await world.finish_log_in(thief, code)).status_code == 400
+    assert (await world.finish_log_in(owner, older)).status_code == 400
+    assert (await world.finish_log_in(owner, code)).status_code == 200
 
 
 async def test_a_used_code_is_dead(world: Any) -> None:
-    pending = await begin(world)
+    pending = await world.begin_log_in()
     code = await world.texted_code(PHONE)
-    assert (await finish(world, pending, code)).status_code == 200
-    assert (await finish(world, pending, code)).status_code == 400
-    again = await begin(world)
-    assert (await finish(world, again, code)).status_code == 400
+    assert (await world.finish_log_in(pending, code)).status_code == 200
+    assert (await world.finish_log_in(pending, code)).status_code == 400
+    again = await world.begin_log_in()
+    assert (await world.finish_log_in(again, code)).status_code == 400
 
 
 @ON_MEMORY
@@ -359,10 +349,10 @@ async def change_phone(world: Any, token: str) -> None:
 )  # fmt: skip
 async def test_a_half_finished_sign_in_dies_with_every_change_of_the_account(world: Any, change: Any) -> None:
     token = await sign_in(world)
-    pending = await begin(world)
+    pending = await world.begin_log_in()
     code = await world.texted_code(PHONE)
     await change(world, token)
-    assert (await finish(world, pending, code)).status_code == 400
+    assert (await world.finish_log_in(pending, code)).status_code == 400
 
 
 @pytest.mark.parametrize("change", [change_password, reset_password, change_address, disable_and_enable])
@@ -390,7 +380,7 @@ async def test_a_phone_set_up_is_not_finished_by_a_session_that_came_after_the_c
 async def test_a_sign_in_whose_token_was_signed_before_a_reset_is_dead_at_once(
     world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pending = await begin(world)
+    pending = await world.begin_log_in()
     code = await world.texted_code(PHONE)
     await world.post("/forgot-password", {"email": ALICE["email"]})
     reset = {"token": await world.mailed_token(ALICE["email"]), "new_password": NEW}
@@ -402,7 +392,7 @@ async def test_a_sign_in_whose_token_was_signed_before_a_reset_is_dead_at_once(
         return result
 
     monkeypatch.setattr(world.rs.mfa_codes, "verify", slow)
-    answer = await finish(world, pending, code)
+    answer = await world.finish_log_in(pending, code)
     assert (await world.get("/me", answer.json()["access_token"])).status_code == 401
 
 
@@ -436,10 +426,10 @@ async def test_a_change_of_the_phone_authorised_by_the_old_password_loses_agains
 @ON_MEMORY
 async def test_logging_out_elsewhere_does_not_help_a_thief_with_a_half_finished_sign_in(world: Any) -> None:
     token = await sign_in(world)
-    pending = await begin(world)
+    pending = await world.begin_log_in()
     assert (await world.post("/logout", token=token)).status_code == 200
     assert (await world.get("/me", pending)).status_code == 401
-    assert (await finish(world, pending, "000000")).status_code == 400
+    assert (await world.finish_log_in(pending, "000000")).status_code == 400
 
 
 @ON_MEMORY
@@ -469,7 +459,7 @@ async def test_the_answer_does_not_wait_for_the_text(world: Any) -> None:
 
     slow = Slow()
     world.rs.set_sms_backend(slow)
-    await begin(world)
+    await world.begin_log_in()
     assert slow.sent == 0
     slow.may_go.set()
     assert await world.rs.drain()
@@ -480,13 +470,13 @@ async def test_storage_and_logs_hold_neither_code_nor_token_nor_number(
     world: Any, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level("DEBUG")
-    pending = await begin(world)
+    pending = await world.begin_log_in()
     code = await world.texted_code(PHONE)
     user = await world.rs.users.get_by_email(ALICE["email"])
     row = await world.rs.mfa_codes.find(user.id, "login")
     assert code not in row.code_hash
     assert code not in repr(row)
-    assert (await finish(world, pending, code)).status_code == 200
+    assert (await world.finish_log_in(pending, code)).status_code == 200
     written = caplog.text + "".join(capsys.readouterr())
     for secret in (code, pending, PHONE):
         assert secret not in written
@@ -502,7 +492,7 @@ async def test_a_transport_that_fails_is_logged_without_number_and_code(
 
     world.rs._texter._max_attempts = 1
     world.rs.set_sms_backend(Broken())
-    await begin(world)
+    await world.begin_log_in()
     assert await world.rs.drain()
     assert "text login_code to a number that begins with +41 was not delivered" in caplog.text
     assert PHONE not in caplog.text
