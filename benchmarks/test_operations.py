@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import pymongo
 import pytest
 
 from benchmarks.databases import BACKENDS, Database, databases
@@ -30,6 +31,8 @@ TASKS = (1, 50)
 GOALS = {"sqlite": 2.0, "postgres": 1.3, "mongo": 1.3}
 ABOVE = "above the driver: the deadline, errors and cancelled tasks, the domain value"
 """Where the rest goes when a goal is missed; docs/performance.md has it by backend."""
+SECONDS = 10.0
+"""A deadline that nothing meets."""
 DRIVERS = {"sqlite": "aiosqlite", "postgres": "asyncpg's pool", "mongo": "PyMongo"}
 
 
@@ -127,6 +130,27 @@ def repeat(runner: asyncio.Runner, times: int, tasks: int, operation: Operation)
     return lambda: runner.run(work())
 
 
+def deadlines(read: Operation) -> dict[str, Operation]:
+    """Give a read within each of what bounds it, which is most of what stands above MongoDB's driver."""
+
+    async def of_the_driver(number: int) -> Any:
+        with pymongo.timeout(SECONDS):
+            return await read(number)
+
+    async def of_asyncio(number: int) -> Any:
+        async with asyncio.timeout(SECONDS):
+            return await read(number)
+
+    async def in_a_task(number: int) -> Any:
+        return await asyncio.shield(asyncio.ensure_future(read(number)))
+
+    return {
+        "find_one within the driver's own deadline": of_the_driver,
+        "find_one within asyncio.timeout": of_asyncio,
+        "find_one in a task of its own, shielded": in_a_task,
+    }
+
+
 @pytest.mark.parametrize("tasks", TASKS)
 def test_operations(pair: Pair, figures: Figures, tasks: int) -> None:
     group = f"{pair.kind}: operations over {DRIVERS[pair.kind]}, CPU of the client, {tasks} at once"
@@ -139,3 +163,15 @@ def test_operations(pair: Pair, figures: Figures, tasks: int) -> None:
         )
         value, low, high = ratio(taken["ours"], taken["floor"])
         figures.add(group, name, value, low=low, high=high, goal=f"≤ {GOALS[pair.kind]:g}", why=ABOVE)
+
+
+@pytest.mark.parametrize("pair", ["mongo"], indirect=True)
+@pytest.mark.parametrize("tasks", TASKS)
+def test_deadlines(pair: Pair, figures: Figures, tasks: int) -> None:
+    group = f"mongo: deadlines over {DRIVERS['mongo']}, CPU of the client, {tasks} at once"
+    _, read, _ = operations(pair, tasks)["get_by_id"]
+    named = {"find_one": read} | deadlines(read)
+    taken = in_turns({name: repeat(pair.runner, READS, tasks, each) for name, each in named.items()})
+    for name in deadlines(read):
+        value, low, high = ratio(taken[name], taken["find_one"])
+        figures.add(group, name, value, low=low, high=high)
