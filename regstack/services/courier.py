@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from tenacity.wait import wait_base
 
+    from regstack.config.schema import EmailConfig, SmsConfig
     from regstack.services.background import BackgroundQueue
 
 logger = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ class Courier(Generic[M, S]):
     Args:
         queue: where messages wait.
         service: the transport.
-        max_attempts: how often a message is tried.
+        config: `max_attempts`.
         wait: pause before the next attempt, a wait strategy of tenacity; without it 1, 3, 9, …
             seconds, 60 at the most, and up to one second more at random.
 
@@ -63,13 +64,18 @@ class Courier(Generic[M, S]):
     noun: ClassVar[str]
 
     def __init__(
-        self, queue: BackgroundQueue, service: S, max_attempts: int, *, wait: wait_base | None = None
+        self,
+        queue: BackgroundQueue,
+        service: S,
+        config: EmailConfig | SmsConfig,
+        *,
+        wait: wait_base | None = None,
     ) -> None:
         self.service = service
         self.sent = 0
         self.undeliverable = 0
         self._queue = queue
-        self._max_attempts = max_attempts
+        self._max_attempts = config.max_attempts
         # Loaded here rather than on top: importing regstack should not cost it, the first message
         # should not either.
         self._tenacity = import_module("tenacity")
