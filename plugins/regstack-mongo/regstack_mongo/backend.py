@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from regstack.config.schema import RegStackConfig
     from regstack.models.finding import Finding
     from regstack_mongo.connection import Connection
+    from regstack_mongo.documents import Documents
     from regstack_mongo.source import Client
 
 _ALWAYS = frozenset({Capability.MULTI_PROCESS, Capability.MFA_CODES, Capability.OAUTH})
@@ -81,6 +82,14 @@ class MongoBackend(Backend):
         not matter; its pool, timeouts and credentials are used.
         """
         return cls(config=config, clock=clock, client=client)
+
+    async def documents(self) -> Documents:
+        """Give this instance's documents as Beanie classes, for queries of the host's own.
+
+        They are good on the running event loop, until `aclose`. The first call imports Beanie and
+        binds them; regstack itself works without.
+        """
+        return await self.executor.read(lambda connection: connection.documents())
 
     async def install_schema(self) -> SchemaReport:  # noqa: D102
         return await Schema(self.executor, self.clock).install()

@@ -1,4 +1,4 @@
-"""One client on one event loop, with the documents bound to it."""
+"""One client on one event loop."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
 import pymongo
-from beanie import init_beanie
 from bson.codec_options import CodecOptions
 from pymongo import ReadPreference
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from regstack.errors import BackendError, BackendUnavailable, ConfigurationError
-from regstack_mongo.documents import make_documents
 from regstack_mongo.driver_log import COMMANDS, WithoutDocuments
 
 if TYPE_CHECKING:
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from pymongo.asynchronous.database import AsyncDatabase
     from pymongo.topology_description import TopologyDescription
 
+    from regstack_mongo.documents import Documents
     from regstack_mongo.source import Source
 
     Collection = AsyncCollection[dict[str, Any]]
@@ -58,13 +57,12 @@ class Connection:
     Args:
         source: where the client comes from.
         prefix: begins the names of the collections.
-        timeout: deadline of `open` and `greet`, in seconds.
+        timeout: deadline of `greet`, in seconds.
 
     Attributes:
         loop: the event loop that it belongs to.
         client: the driver's.
         database: with the options above.
-        documents: Beanie's classes.
         installed: the schema was seen to be there.
         users: a collection, like the following.
         superusers: held by one task at a time that takes superusers away, so that tasks of one
@@ -72,6 +70,7 @@ class Connection:
     """
 
     def __init__(self, source: Source, prefix: str, *, timeout: float) -> None:
+        self._prefix = prefix
         self._timeout = timeout
         self.loop = asyncio.get_running_loop()
         self.client = source.client()
@@ -82,7 +81,6 @@ class Connection:
             read_concern=ReadConcern("majority"),
             write_concern=WriteConcern("majority", j=True),
         )
-        self.documents = make_documents(prefix)
         self.superusers = asyncio.Lock()
         self.users: Collection = self.database[f"{prefix}users"]
         self.pending: Collection = self.database[f"{prefix}pending"]
@@ -91,19 +89,12 @@ class Connection:
         self.oauth_states: Collection = self.database[f"{prefix}oauth_states"]
         self.schema: Collection = self.database[f"{prefix}schema"]
         self.installed = False
+        self._documents: Documents | None = None
+        self._binding = asyncio.Lock()
         self._seen: TopologyDescription | None = None
         self._secondary = False
         self._owned = source.owned
         self._life = self._lived()
-
-    async def open(self) -> None:
-        """Greet the server and bind the documents."""
-        await self.greet()
-        try:
-            await init_beanie(database=self.database, document_models=self.documents.all(), skip_indexes=True)
-        except BaseException:
-            await self.aclose()
-            raise
 
     async def greet(self) -> dict[str, Any]:
         """Ask any server of the set who it is; refuse one that is too old.
@@ -123,6 +114,15 @@ class Connection:
             await self.aclose()
             raise
         return hello
+
+    async def documents(self) -> Documents:
+        """Give Beanie's classes, bound to the database; no operation of regstack needs them."""
+        async with self._binding:
+            if self._documents is None:
+                from regstack_mongo.documents import bound_documents  # noqa: PLC0415 - imports Beanie
+
+                self._documents = await bound_documents(self.database, self._prefix)
+            return self._documents
 
     async def check_installed(self) -> None:
         """Refuse a database without our indexes: collections appear by themselves, uniqueness does not.

@@ -1,9 +1,10 @@
 """The documents, as Beanie classes of one backend instance.
 
 `init_beanie` binds a class to one database, and a second call binds it to another without a word.
-So the fields are plain pydantic models, which are never initialised, and `make_documents` makes
-classes of them for each connection. They state and check the shape; repositories read and write
-raw documents of that shape, since validating every read costs more than the read.
+So the fields are plain pydantic models, which are never initialised, and `bound_documents` makes
+classes of them for each connection. They state and check the shape, and are there for a host's own
+queries; repositories read and write raw documents of that shape, since validating every read costs
+more than the read. So this module, and Beanie, are imported where somebody asks for the classes.
 
 What belongs to one user is in its document: identities, codes, the reset token and the email
 change. So one statement deletes it all, and a guard sees all of it.
@@ -12,12 +13,15 @@ change. So one statement deletes it all, and a guard sees all of it.
 from __future__ import annotations
 
 import types
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from beanie import Document
+from beanie import Document, init_beanie
 from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from regstack_mongo.connection import Database
 
 _STRICT = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -159,7 +163,7 @@ class OAuthStateFields(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """The classes of one connection, ready for Beanie's query language once they are initialised."""
+    """The classes of one connection, ready for Beanie's query language."""
 
     users: type[Document]
     pending: type[Document]
@@ -167,34 +171,30 @@ class Documents:
     attempts: type[Document]
     oauth_states: type[Document]
 
-    def all(self) -> list[type[Document]]:
-        """Give all of them."""
-        return [self.users, self.pending, self.blacklist, self.attempts, self.oauth_states]
 
-
-COLLECTIONS = ("users", "pending", "blacklist", "attempts", "oauth_states")
-
-
-def make_documents(prefix: str) -> Documents:
-    """Make classes for the collections whose names begin with `prefix`."""
-    return Documents(
+async def bound_documents(database: Database, prefix: str) -> Documents:
+    """Make classes for the collections of a database whose names begin with `prefix`."""
+    documents = Documents(
         users=_document("User", UserFields, f"{prefix}users"),
         pending=_document("Pending", PendingFields, f"{prefix}pending"),
         blacklist=_document("Revocation", RevocationFields, f"{prefix}blacklist"),
         attempts=_document("Attempt", AttemptFields, f"{prefix}attempts"),
         oauth_states=_document("OAuthState", OAuthStateFields, f"{prefix}oauth_states"),
     )
+    models = [getattr(documents, each.name) for each in fields(documents)]
+    await init_beanie(database=database, document_models=models, skip_indexes=True)
+    return documents
 
 
-def _document(class_name: str, fields: type[BaseModel], collection: str) -> type[Document]:
+def _document(class_name: str, base: type[BaseModel], collection: str) -> type[Document]:
     # By module and name pydantic knows a class within a class, which is no field.
     place = {"__module__": __name__, "__qualname__": f"{class_name}.Settings"}
     settings = type("Settings", (), {**place, "name": collection})
 
     def body(namespace: dict[str, Any]) -> None:
-        namespace.update(__module__=__name__, __qualname__=class_name, __doc__=fields.__doc__)
+        namespace.update(__module__=__name__, __qualname__=class_name, __doc__=base.__doc__)
         namespace["Settings"] = settings
         namespace["model_config"] = ConfigDict(extra="forbid")
 
-    made: type[Document] = types.new_class(class_name, (fields, Document), exec_body=body)
+    made: type[Document] = types.new_class(class_name, (base, Document), exec_body=body)
     return made

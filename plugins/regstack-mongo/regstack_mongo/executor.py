@@ -79,7 +79,7 @@ class Executor:
     async def look(self, operation: Callable[[Connection], Awaitable[T]]) -> T:
         """Run an operation that looks at the servers, whether or not one of them takes writes.
 
-        It gets a connection of its own, whose documents are not bound.
+        It gets a connection of its own, which has not greeted them.
         """
 
         async def look() -> T:
@@ -155,7 +155,7 @@ class Executor:
 
     async def _open(self) -> Connection:
         connection = Connection(self.source, self.prefix, timeout=self._connect_timeout)
-        await connection.open()
+        await connection.greet()
         self._connection = connection
         return connection
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pymongo.errors import DuplicateKeyError
 from pymongo.read_concern import ReadConcern
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from regstack.backends.batches import in_batches
 from regstack.backends.protocols import PURGE_BATCH, PURGE_GRACE
@@ -15,6 +14,8 @@ from regstack.models.instant import instant
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import datetime, timedelta
+
+    from tenacity import wait_random_exponential
 
     from regstack.auth.clock import Clock
     from regstack_mongo.connection import Collection, Connection
@@ -75,6 +76,12 @@ async def upserted(operation: Callable[[], Awaitable[T]]) -> T:
     try:
         return await operation()
     except DuplicateKeyError:
+        from tenacity import (  # noqa: PLC0415 - only where a race was lost
+            AsyncRetrying,
+            retry_if_exception_type,
+            stop_after_attempt,
+        )
+
         retrying = AsyncRetrying(
             wait=pause(),
             stop=stop_after_attempt(_MAX_UPSERTS),
@@ -86,6 +93,8 @@ async def upserted(operation: Callable[[], Awaitable[T]]) -> T:
 
 def pause() -> wait_random_exponential:
     """Give how long to wait before a repeat: a random while, growing."""
+    from tenacity import wait_random_exponential  # noqa: PLC0415 - only where something is repeated
+
     return wait_random_exponential(
         multiplier=_SHORTEST_PAUSE_SECONDS, min=_SHORTEST_PAUSE_SECONDS, max=_LONGEST_PAUSE_SECONDS
     )

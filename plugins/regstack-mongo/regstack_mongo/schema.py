@@ -19,7 +19,6 @@ from pymongo.read_concern import ReadConcern
 from regstack.auth.clock import SystemClock
 from regstack.backends.base import SchemaReport
 from regstack.errors import BackendError
-from regstack_mongo.documents import COLLECTIONS
 from regstack_mongo.errors import redacted
 from regstack_mongo.indexes import PREFIX, as_it_is, wanted_indexes
 
@@ -99,7 +98,7 @@ class Schema:
         """Remove the collections."""
 
         async def drop(connection: Connection) -> None:
-            for name in (*COLLECTIONS, "schema"):
+            for name in (*self._wanted, "schema"):
                 collection: Collection = getattr(connection, name)
                 await collection.drop()
             connection.installed = False

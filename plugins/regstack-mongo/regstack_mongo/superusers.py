@@ -24,8 +24,6 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay
-
 from regstack.errors import BackendTimeout, LastSuperuserError
 from regstack_mongo.repository import pause
 
@@ -72,6 +70,8 @@ async def take_away(
         return done
     if await connection.users.find_one(this, {"_id": 1}) is None:
         return None
+    from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay  # noqa: PLC0415 - seldom needed
+
     retrying = AsyncRetrying(
         wait=pause(),
         stop=stop_after_delay(timeout * _SHARE_OF_DEADLINE),

@@ -45,13 +45,13 @@ async def test_many_first_uses_at_once_open_one_connection(
     backend: MongoBackend, open_backend: Any, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = []
-    greet = Connection.open
+    greet = Connection.greet
 
-    async def counted(connection: Connection) -> None:
+    async def counted(connection: Connection) -> dict[str, Any]:
         opened.append(connection)
-        await greet(connection)
+        return await greet(connection)
 
-    monkeypatch.setattr(Connection, "open", counted)
+    monkeypatch.setattr(Connection, "greet", counted)
     other = open_backend(url)
     await asyncio.gather(*(other.users.count() for _ in range(32)))
     assert len(opened) == 1
@@ -82,7 +82,7 @@ async def test_two_instances_over_two_databases_live_side_by_side(
     assert await other.users.get_by_id(user.id) is None
     assert await third.users.get_by_id(user.id) is None
     assert await one.users.get_by_id(user.id) == user
-    classes = [backend.executor._connection.documents.users for backend in (one, other, third)]
+    classes = [(await backend.documents()).users for backend in (one, other, third)]
     assert [each.get_pymongo_collection().full_name for each in classes] == [
         "plugin.regstack_users",
         "plugin_2.regstack_users",
@@ -109,7 +109,8 @@ async def test_a_hosts_client_is_used_by_our_rules_and_left_open(
         connection = backend.executor._connection
         assert connection is not None
         assert connection.users.full_name == "plugin.regstack_users"
-        for collection in (connection.users, connection.documents.users.get_pymongo_collection()):
+        users = (await backend.documents()).users.get_pymongo_collection()
+        for collection in (connection.users, users):
             assert collection.read_preference == ReadPreference.PRIMARY
             assert collection.write_concern == WriteConcern("majority", j=True)
             assert collection.read_concern.level == "majority"

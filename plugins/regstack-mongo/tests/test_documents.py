@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -11,12 +12,13 @@ from beanie import Document
 from regstack.testing.builders import Builder
 from regstack_mongo import documents
 from regstack_mongo.backend import MongoBackend
-from regstack_mongo.documents import COLLECTIONS
+from regstack_mongo.indexes import wanted_indexes
 from regstack_mongo.oauth_identities import identity_key
 
 pytestmark = pytest.mark.anyio
 
 HOUR = timedelta(hours=1)
+COLLECTIONS = wanted_indexes(ttl=False)
 
 
 async def filled(backend: MongoBackend, make: Builder) -> Any:
@@ -52,22 +54,24 @@ async def test_every_stored_document_is_one_of_its_class(
     backend: MongoBackend, raw: Any, make: Builder
 ) -> None:
     await filled(backend, make)
-    connection = backend.executor._connection
-    assert connection is not None
+    classes = await backend.documents()
     for name in COLLECTIONS:
         stored = list(raw[f"regstack_{name}"].find())
         assert stored
         for document in stored:
-            getattr(connection.documents, name).model_validate(document)
+            getattr(classes, name).model_validate(document)
 
 
 async def test_beanies_own_queries_work_on_an_instances_classes(backend: MongoBackend, make: Builder) -> None:
     user = await filled(backend, make)
-    connection = backend.executor._connection
-    assert connection is not None
-    users: Any = connection.documents.users
+    users: Any = (await backend.documents()).users
     found = await users.find_one(users.email_key == user.email_key)
     assert (found.id, found.identities[0].provider) == (user.id, "google")
+
+
+async def test_the_classes_of_one_event_loop_are_made_once(backend: MongoBackend) -> None:
+    one, other = await asyncio.gather(backend.documents(), backend.documents())
+    assert one is other is await backend.documents()
 
 
 async def test_the_shared_bases_are_never_bound_to_a_database(backend: MongoBackend) -> None:
