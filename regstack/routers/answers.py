@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from regstack.models.oauth_identity import OAuthIdentity  # noqa: TC001 - used by `of` at run time
 from regstack.models.user import User  # noqa: TC001 - used by `of` at run time
@@ -15,7 +15,13 @@ from regstack.services.sessions import AccessToken  # noqa: TC001 - used by `of`
 from regstack.services.texted_codes import SentCode  # noqa: TC001 - used by `of` at run time
 
 
-class UserAnswer(BaseModel):
+class Answer(BaseModel):
+    """A response body, or a part of one."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
+class UserAnswer(Answer):
     """An account."""
 
     id: str
@@ -37,7 +43,7 @@ class UserAnswer(BaseModel):
         return cls.model_validate(user, from_attributes=True)
 
 
-class PendingAnswer(BaseModel):
+class PendingAnswer(Answer):
     """A registration that waits for its address to be confirmed."""
 
     status: Literal["pending_verification"] = "pending_verification"
@@ -45,7 +51,7 @@ class PendingAnswer(BaseModel):
     expires_at: datetime
 
 
-class TokenAnswer(BaseModel):
+class TokenAnswer(Answer):
     """An access token (RFC 6750)."""
 
     access_token: str
@@ -58,14 +64,14 @@ class TokenAnswer(BaseModel):
         return cls(access_token=token.text, expires_in=token.expires_in)
 
 
-class DeliveryAnswer(BaseModel):
+class DeliveryAnswer(Answer):
     """How a code travels."""
 
     channel: Literal["sms"]
     hint: Annotated[str, Field(description="The end of the phone number.", examples=["…00"])]
 
 
-class MfaRequiredAnswer(BaseModel):
+class MfaRequiredAnswer(Answer):
     """The password was right; a code is on its way, and goes to `/login/mfa-confirm`."""
 
     status: Literal["mfa_required"] = "mfa_required"
@@ -80,7 +86,7 @@ class MfaRequiredAnswer(BaseModel):
         return cls(mfa_pending_token=challenge.token, expires_in=challenge.expires_in, delivery=delivery)
 
 
-class CodeSentAnswer(BaseModel):
+class CodeSentAnswer(Answer):
     """A code is on its way, and goes to `/phone/confirm`."""
 
     status: Literal["code_sent"] = "code_sent"
@@ -93,19 +99,19 @@ class CodeSentAnswer(BaseModel):
         return cls(pending_token=sent.token, expires_in=sent.expires_in)
 
 
-class Done(BaseModel):
+class Done(Answer):
     """It is done."""
 
     status: Literal["ok"] = "ok"
 
 
-class Accepted(BaseModel):
+class Accepted(Answer):
     """It was taken; what follows, if anything, comes by mail."""
 
     status: Literal["accepted"] = "accepted"
 
 
-class LinkedProvider(BaseModel):
+class LinkedProvider(Answer):
     """A provider that opens the account."""
 
     provider: str
@@ -119,7 +125,7 @@ class LinkedProvider(BaseModel):
         return cls.model_validate(identity, from_attributes=True)
 
 
-class ProvidersAnswer(BaseModel):
+class ProvidersAnswer(Answer):
     """The external providers."""
 
     available: Annotated[list[str], Field(examples=[["google"]])]
@@ -127,13 +133,13 @@ class ProvidersAnswer(BaseModel):
     linked: Annotated[list[LinkedProvider], Field(description="Oldest first; empty if not signed in.")]
 
 
-class LinkStartAnswer(BaseModel):
+class LinkStartAnswer(Answer):
     """Where to send the browser."""
 
     authorization_url: str
 
 
-class ExchangeAnswer(BaseModel):
+class ExchangeAnswer(Answer):
     """A finished sign-in, or one that waits for the second factor."""
 
     access_token: str | None
@@ -158,7 +164,7 @@ class ExchangeAnswer(BaseModel):
         )
 
 
-class StatsAnswer(BaseModel):
+class StatsAnswer(Answer):
     """How many there are of what."""
 
     total_users: int
@@ -168,7 +174,7 @@ class StatsAnswer(BaseModel):
     pending_registrations: int
 
 
-class PageAnswer(BaseModel):
+class PageAnswer(Answer):
     """One page of accounts."""
 
     items: list[UserAnswer]

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
+
+from regstack.routers.answers import Answer
 
 
-class Problem(BaseModel):
+class Problem(Answer):
     """What went wrong, for people."""
 
     detail: str
 
 
-class InputProblem(BaseModel):
+class InputProblem(Answer):
     """What is wrong with one part of a request; never what was sent there."""
 
     loc: Annotated[list[str | int], Field(description="Where it is.", examples=[["body", "password"]])]
@@ -21,7 +23,7 @@ class InputProblem(BaseModel):
     type: Annotated[str, Field(description="A stable name of the kind of mistake.")]
 
 
-class InputProblems(BaseModel):
+class InputProblems(Answer):
     """A request that does not have the form it must have, or holds a value that is refused."""
 
     detail: list[InputProblem]
