@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import jinja2
 
 from regstack.email.links import MailLinks
 from regstack.email.message import LONGEST_HEADER, MailMessage
@@ -17,6 +16,8 @@ from regstack.models.line import one_line
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
+
+    import jinja2
 
     from regstack.config.schema import RegStackConfig
 
@@ -50,18 +51,7 @@ class MailComposer:
         self._app_name = one_line(config.app_name, LONGEST_NAME)
         self._base_url = config.base_url
         self._sender_name = one_line(config.email.from_name or config.app_name, LONGEST_HEADER)
-        self._host_templates = jinja2.FileSystemLoader(
-            [_directory(path) for path in (*template_dirs, *config.extra_template_dirs)]
-        )
-        self._templates = jinja2.Environment(
-            loader=jinja2.ChoiceLoader(
-                [self._host_templates, jinja2.PrefixLoader({"email": jinja2.FileSystemLoader(TEMPLATES)})]
-            ),
-            autoescape=jinja2.select_autoescape(enabled_extensions=("html",), default=False),
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._host_dirs = [_directory(path) for path in (*template_dirs, *config.extra_template_dirs)]
 
     def add_template_dir(self, path: str | Path) -> None:
         """Put a template directory before all others.
@@ -69,9 +59,21 @@ class MailComposer:
         Raises:
             ConfigurationError: it does not exist.
         """
-        self._host_templates.searchpath.insert(0, _directory(path))
-        if self._templates.cache is not None:
-            self._templates.cache.clear()
+        self._host_dirs.insert(0, _directory(path))
+        vars(self).pop("_templates", None)
+
+    @cached_property
+    def _templates(self) -> jinja2.Environment:
+        import jinja2  # noqa: PLC0415 - a start needs none, and many processes never send a mail
+
+        shipped = jinja2.PrefixLoader({"email": jinja2.FileSystemLoader(TEMPLATES)})
+        return jinja2.Environment(
+            loader=jinja2.ChoiceLoader([jinja2.FileSystemLoader(self._host_dirs), shipped]),
+            autoescape=jinja2.select_autoescape(enabled_extensions=("html",), default=False),
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
 
     def verification(
         self, to: str, *, full_name: str | None, token: str, expires_in: timedelta

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 from regstack.errors import DeliveryError, InvalidInput
@@ -76,10 +75,7 @@ class Courier(Generic[M, S]):
         self.undeliverable = 0
         self._queue = queue
         self._max_attempts = config.max_attempts
-        # Loaded here rather than on top: importing regstack should not cost it, the first message
-        # should not either.
-        self._tenacity = import_module("tenacity")
-        self._wait = wait if wait is not None else _backoff(self._tenacity)
+        self._wait = wait
 
     def destination(self, message: M) -> str:
         """Say where a message goes as far as logs may show it."""
@@ -109,11 +105,12 @@ class Courier(Generic[M, S]):
             self.undeliverable += 1
             logger.error("%s %s cannot be composed: %s", self.noun, kind, _reason(error))  # noqa: TRY400 - no payload
             return
-        tenacity = self._tenacity
+        import tenacity  # noqa: PLC0415 - a start sends nothing
+
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(_is_transient),
             stop=tenacity.stop_after_attempt(self._max_attempts),
-            wait=self._wait,
+            wait=self._wait or backoff(),
             reraise=True,
         )
         try:
@@ -135,9 +132,11 @@ class Courier(Generic[M, S]):
         await self.service.send(message)
 
 
-def _backoff(tenacity: Any) -> wait_base:
-    wait: wait_base = tenacity.wait_exponential(multiplier=1, exp_base=3, max=60) + tenacity.wait_random(0, 1)
-    return wait
+def backoff() -> wait_base:
+    """Give the pauses before the next attempt: 1, 3, 9, … seconds, and some chance."""
+    from tenacity.wait import wait_exponential, wait_random  # noqa: PLC0415 - a start sends nothing
+
+    return wait_exponential(exp_base=3, max=60) + wait_random(0, 1)
 
 
 def _is_transient(error: BaseException) -> bool:

@@ -14,6 +14,7 @@ from regstack.email.message import MailMessage
 from regstack.email.smtp import SmtpEmailService
 from regstack.errors import DeliveryError, InvalidEmail
 from regstack.services.background import BackgroundQueue
+from regstack.services.courier import backoff
 from regstack.services.mailer import Mailer
 
 if TYPE_CHECKING:
@@ -156,12 +157,12 @@ async def test_mails_under_way_at_the_same_time_count_their_own_attempts(queue):
     assert (service.tried, mailer.sent, mailer.undeliverable) == (12, 0, 4)
 
 
-async def test_pauses_grow_threefold_with_some_chance_and_have_a_limit(queue):
-    mailer = Mailer(queue, Failing(), EmailConfig())
+def test_pauses_grow_threefold_with_some_chance_and_have_a_limit():
+    wait = backoff()
     state = tenacity.RetryCallState(tenacity.AsyncRetrying(), None, (), {})
     for attempt, least in enumerate([1, 3, 9, 27, 60, 60], start=1):
         state.attempt_number = attempt
-        pauses = {mailer._wait(state) for _ in range(20)}
+        pauses = {wait(state) for _ in range(20)}
         assert all(least <= pause <= least + 1 for pause in pauses)
         assert len(pauses) > 1
 
