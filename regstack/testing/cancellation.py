@@ -29,12 +29,13 @@ class Cancelled:
     error: BaseException | None = None
 
 
-async def cancelled_at(wait: int, operation: Coroutine[Any, Any, Any]) -> Cancelled:
+async def cancelled_at(wait: int, operation: Coroutine[Any, Any, Any], *, times: int = 1) -> Cancelled:
     """Run an operation in a task of its own, and cancel it when it waits for the `wait`-th time.
 
     Args:
         wait: counted from 1; every time that control goes back to the event loop counts.
         operation: not started yet.
+        times: at how many waits in a row.
 
     Raises:
         TimeoutError: it did not end.
@@ -46,7 +47,7 @@ async def cancelled_at(wait: int, operation: Coroutine[Any, Any, Any]) -> Cancel
         asyncio.get_running_loop().call_soon(task.cancel)
 
     async def run() -> Any:
-        return await _run(operation, wait, cancel)
+        return await _run(operation, range(wait, wait + times), cancel)
 
     task = asyncio.create_task(run())
     done, _ = await asyncio.wait({task}, timeout=DEADLINE_SECONDS)
@@ -61,7 +62,7 @@ async def cancelled_at(wait: int, operation: Coroutine[Any, Any, Any]) -> Cancel
 
 
 @coroutine
-def _run(operation: Coroutine[Any, Any, Any], wait: int, cancel: Any) -> Generator[Any, Any, Any]:
+def _run(operation: Coroutine[Any, Any, Any], chosen: range, cancel: Any) -> Generator[Any, Any, Any]:
     waits, value, error = 0, None, None
     while True:
         try:
@@ -69,7 +70,7 @@ def _run(operation: Coroutine[Any, Any, Any], wait: int, cancel: Any) -> Generat
         except StopIteration as end:
             return end.value
         waits += 1
-        if waits == wait:
+        if waits in chosen:
             cancel()
         value, error = None, None
         try:

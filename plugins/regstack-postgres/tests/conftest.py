@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -19,11 +17,11 @@ from regstack.models.ids import new_id
 from regstack.models.user import User
 from regstack.testing.fixtures import answered
 from regstack_postgres.backend import PostgresBackend
+from tests.process import Process
 from tests.servers.databases import PostgresDatabases
 from tests.servers.postgres import PostgresServer
 
 WORKER = Path(__file__).with_name("worker.py")
-DEADLINE_SECONDS = 60
 
 OpenBackend = Callable[..., PostgresBackend]
 MakeUser = Callable[..., User]
@@ -121,47 +119,13 @@ async def administer(url: str) -> AsyncIterator[Callable[..., Awaitable[Any]]]:
     await connection.close(timeout=5)
 
 
-class Process:
-    """`worker.py` in a process of its own."""
-
-    def __init__(self, command: str, url: str, *arguments: str) -> None:
-        self._popen = subprocess.Popen(
-            [sys.executable, "-W", "error", str(WORKER), command, url, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def await_ready(self) -> None:
-        assert self._popen.stdout is not None
-        if self._popen.stdout.readline() != "ready\n":
-            raise AssertionError(self._popen.communicate(timeout=DEADLINE_SECONDS)[1])
-
-    def begin(self) -> None:
-        assert self._popen.stdin is not None
-        self._popen.stdin.write("\n")
-        self._popen.stdin.flush()
-
-    def end(self) -> list[str]:
-        """Wait for its end; give the lines that were not read yet."""
-        output, errors = self._popen.communicate(timeout=DEADLINE_SECONDS)
-        assert self._popen.returncode == 0, errors
-        return output.splitlines()
-
-    def stop(self) -> None:
-        if self._popen.poll() is None:
-            self._popen.kill()
-            self._popen.communicate(timeout=DEADLINE_SECONDS)
-
-
 @pytest.fixture
 def run_together() -> Iterator[Callable[..., list[list[str]]]]:
     """Run a command in several processes that begin at once; give the lines that each printed."""
     started: list[Process] = []
 
     def run(number: int, command: str, url: str, *arguments: str) -> list[list[str]]:
-        started.extend(Process(command, url, *arguments) for _ in range(number))
+        started.extend(Process(WORKER, command, url, *arguments) for _ in range(number))
         for process in started:
             process.await_ready()
         for process in started:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any
 
@@ -16,39 +16,12 @@ from regstack.config.schema import RegStackConfig
 from regstack.models.ids import new_id
 from regstack.models.pending import PendingRegistration
 from regstack.models.user import User
+from regstack.testing.cancellation import cancelled_at
 from regstack_postgres.backend import PostgresBackend
 
 pytestmark = pytest.mark.anyio
 
 MOST_STEPS = 80
-
-
-class Interrupted:
-    """An awaitable that cancels its task at the k-th suspension of another one, and once more if asked."""
-
-    def __init__(self, work: Awaitable[Any], at: int, *, twice: bool) -> None:
-        self.work = work
-        self.at = {at, at + 1} if twice else {at}
-        self.suspensions = 0
-
-    def __await__(self) -> Any:
-        inner = self.work.__await__()
-        value, error = None, None
-        while True:
-            try:
-                waited = inner.send(value) if error is None else inner.throw(error)
-            except StopIteration as end:
-                return end.value
-            self.suspensions += 1
-            if self.suspensions in self.at:
-                task = asyncio.current_task()
-                assert task is not None
-                asyncio.get_running_loop().call_soon(task.cancel)
-            value, error = None, None
-            try:
-                value = yield waited
-            except BaseException as thrown:  # noqa: BLE001 - passed on
-                error = thrown
 
 
 @pytest.fixture(params=["pool", "new connections", "engine"])
@@ -77,32 +50,23 @@ async def store(
     await engine.dispose()
 
 
-async def interrupt(operation: Callable[[], Awaitable[Any]], at: int, *, twice: bool = False) -> bool:
+async def interrupt(at: int, operation: Coroutine[Any, Any, Any], times: int) -> bool:
     """Run an operation, cancelled at its k-th suspension; True where it got that far."""
-    interrupted = Interrupted(operation(), at, twice=twice)
-
-    async def run() -> Any:
-        return await interrupted
-
-    (answer,) = await asyncio.gather(asyncio.create_task(run()), return_exceptions=True)
-    assert not isinstance(answer, BaseException) or isinstance(answer, asyncio.CancelledError), answer
-    return interrupted.suspensions >= at
+    outcome = await cancelled_at(at, operation, times=times)
+    assert outcome.error is None or isinstance(outcome.error, asyncio.CancelledError), outcome.error
+    return outcome.reached
 
 
-@pytest.mark.parametrize("twice", [False, True], ids=["once", "twice"])
+@pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
 async def test_a_cancelled_statement_happened_or_not(
-    store: Any, make_user: Callable[..., User], twice: bool
+    store: Any, make_user: Callable[..., User], times: int
 ) -> None:
     backend, prepare = store
     user = await backend.users.create(make_user())
     for at in range(1, MOST_STEPS):
         before = await backend.users.get_by_id(user.id)
         await prepare()
-        reached = await interrupt(
-            lambda at=at: backend.users.set_password(user.id, f"hash{at}"),
-            at,
-            twice=twice,  # type: ignore[misc]
-        )
+        reached = await interrupt(at, backend.users.set_password(user.id, f"hash{at}"), times)
         # One after the other, on all connections: what a server still runs is over then.
         now = (await asyncio.gather(*(backend.users.get_by_id(user.id) for _ in range(3))))[-1]
         after = (f"hash{at}", before.token_version + 1)
@@ -112,9 +76,9 @@ async def test_a_cancelled_statement_happened_or_not(
     raise AssertionError("more suspensions than were expected")
 
 
-@pytest.mark.parametrize("twice", [False, True], ids=["once", "twice"])
+@pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
 async def test_a_cancelled_transaction_happened_as_a_whole_or_not_at_all(
-    store: Any, make_user: Callable[..., User], clock: FrozenClock, twice: bool
+    store: Any, make_user: Callable[..., User], clock: FrozenClock, times: int
 ) -> None:
     backend, prepare = store
     await backend.users.create(make_user(is_superuser=True))
@@ -132,11 +96,7 @@ async def test_a_cancelled_transaction_happened_as_a_whole_or_not_at_all(
         )
         await backend.pending.put(pending)
         await prepare()
-        reached = await interrupt(
-            lambda at=at: backend.users.create_from_pending(f"token{at}", now),
-            at,
-            twice=twice,  # type: ignore[misc]
-        )
+        reached = await interrupt(at, backend.users.create_from_pending(f"token{at}", now), times)
         await asyncio.gather(*(backend.users.count() for _ in range(3)))
         waits = await backend.pending.find_by_token_hash(f"token{at}")
         user = await backend.users.get_by_id(pending.user_id)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -18,9 +16,9 @@ from regstack.config.schema import RegStackConfig
 from regstack.models.ids import new_id
 from regstack.models.user import User
 from regstack_sqlite.backend import SqliteBackend
+from tests.process import Process
 
 WORKER = Path(__file__).with_name("worker.py")
-DEADLINE_SECONDS = 60
 
 
 @pytest.fixture
@@ -83,50 +81,13 @@ def traced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return statements
 
 
-class Process:
-    """`worker.py` in a process of its own."""
-
-    def __init__(self, command: str, path: Path, *arguments: str) -> None:
-        self._popen = subprocess.Popen(
-            [sys.executable, "-W", "error", str(WORKER), command, f"sqlite:///{path}", *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def await_ready(self) -> None:
-        if self.read_line() != "ready":
-            raise AssertionError(self._popen.communicate(timeout=DEADLINE_SECONDS)[1])
-
-    def read_line(self) -> str:
-        assert self._popen.stdout is not None
-        return self._popen.stdout.readline().removesuffix("\n")
-
-    def begin(self) -> None:
-        assert self._popen.stdin is not None
-        self._popen.stdin.write("\n")
-        self._popen.stdin.flush()
-
-    def end(self) -> list[str]:
-        """Wait for its end; give the lines that were not read yet."""
-        output, errors = self._popen.communicate(timeout=DEADLINE_SECONDS)
-        assert self._popen.returncode == 0, errors
-        return output.splitlines()
-
-    def stop(self) -> None:
-        if self._popen.poll() is None:
-            self._popen.kill()
-            self._popen.communicate(timeout=DEADLINE_SECONDS)
-
-
 @pytest.fixture
 def start(path: Path) -> Iterator[Callable[..., Process]]:
     """Start a worker on the test's file."""
     started: list[Process] = []
 
     def start_one(command: str, *arguments: str) -> Process:
-        started.append(Process(command, path, *arguments))
+        started.append(Process(WORKER, command, f"sqlite:///{path}", *arguments))
         return started[-1]
 
     yield start_one

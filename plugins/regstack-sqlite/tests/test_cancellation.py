@@ -3,45 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
 from regstack.models.user import User
+from regstack.testing.cancellation import cancelled_at
 from regstack_sqlite.backend import SqliteBackend
 
 pytestmark = pytest.mark.anyio
 
 MOST_STEPS = 60
-
-
-class Interrupted:
-    """An awaitable that cancels its task at the k-th suspension of another one."""
-
-    def __init__(self, work: Awaitable[Any], at: int) -> None:
-        self.work = work
-        self.at = at
-        self.suspensions = 0
-
-    def __await__(self) -> Any:
-        inner = self.work.__await__()
-        value, error = None, None
-        while True:
-            try:
-                waited = inner.send(value) if error is None else inner.throw(error)
-            except StopIteration as end:
-                return end.value
-            self.suspensions += 1
-            if self.suspensions == self.at:
-                task = asyncio.current_task()
-                assert task is not None
-                asyncio.get_running_loop().call_soon(task.cancel)
-            value, error = None, None
-            try:
-                value = yield waited
-            except BaseException as thrown:  # noqa: BLE001 - passed on
-                error = thrown
 
 
 @pytest.fixture(params=["file", "memory"])
@@ -52,17 +24,6 @@ async def store(request: pytest.FixtureRequest, open_backend: Callable[..., Sqli
     return backend
 
 
-async def interrupt(operation: Callable[[], Awaitable[Any]], at: int) -> bool:
-    """Run an operation, cancelled at its k-th suspension; True where it got that far."""
-    interrupted = Interrupted(operation(), at)
-
-    async def run() -> Any:
-        return await interrupted
-
-    await asyncio.gather(asyncio.create_task(run()), return_exceptions=True)
-    return interrupted.suspensions >= at
-
-
 async def test_a_cancelled_statement_happened_or_not(
     store: SqliteBackend, make_user: Callable[..., User]
 ) -> None:
@@ -70,14 +31,14 @@ async def test_a_cancelled_statement_happened_or_not(
     for at in range(1, MOST_STEPS):
         before = await store.users.get_by_id(user.id)
         assert before is not None
-        reached = await interrupt(lambda at=at: store.users.set_password(user.id, f"hash{at}"), at)  # type: ignore[misc]
+        outcome = await cancelled_at(at, store.users.set_password(user.id, f"hash{at}"))
         now = await store.users.get_by_id(user.id)
         assert now is not None
         assert now == before or (now.hashed_password, now.token_version) == (
             f"hash{at}",
             before.token_version + 1,
         )
-        if not reached:
+        if not outcome.reached:
             return
     raise AssertionError("more suspensions than were expected")
 
@@ -88,14 +49,14 @@ async def test_a_cancelled_transaction_happened_as_a_whole_or_not_at_all(
     await store.users.create(make_user(is_superuser=True))
     for at in range(1, MOST_STEPS):
         other = await store.users.create(make_user(is_superuser=True))
-        reached = await interrupt(lambda other=other: store.users.set_flags(other.id, is_active=False), at)  # type: ignore[misc]
+        outcome = await cancelled_at(at, store.users.set_flags(other.id, is_active=False))
         now = await store.users.get_by_id(other.id)
         assert now is not None
         assert (now.is_active, now.token_version) in {(True, 0), (False, 1)}
-        await interrupt(lambda other=other: store.users.delete(other.id), at)  # type: ignore[misc]
+        await cancelled_at(at, store.users.delete(other.id))
         assert await store.users.delete(other.id) in {True, False}
         assert await store.users.get_by_id(other.id) is None
-        if not reached:
+        if not outcome.reached:
             return
     raise AssertionError("more suspensions than were expected")
 
