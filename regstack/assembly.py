@@ -22,10 +22,6 @@ from regstack.services.email_change import EmailChange
 from regstack.services.fences import fenced_blacklist, fenced_users
 from regstack.services.limits import parse_limits
 from regstack.services.login import Login
-from regstack.services.oauth import OAuth
-from regstack.services.oauth_accounts import OAuthAccounts
-from regstack.services.oauth_exchange import OAuthExchange
-from regstack.services.oauth_flow import OAuthFlow
 from regstack.services.passwords import Passwords
 from regstack.services.phone import Phone
 from regstack.services.reauthentication import Reauthentication
@@ -52,6 +48,7 @@ if TYPE_CHECKING:
     from regstack.services.limits import Limits
     from regstack.services.lockout import Lockout
     from regstack.services.notices import Notices
+    from regstack.services.oauth import OAuth
     from regstack.services.texter import Texter
     from regstack.services.throttle import Throttle
 
@@ -239,6 +236,12 @@ def _make_second_factor(
 def _make_oauth(
     parts: Parts, admission: Admission, again: Reauthentication, second_factor: SecondFactor | None
 ) -> OAuth:
+    # Loaded where it is switched on.
+    from regstack.services.oauth import OAuth  # noqa: PLC0415
+    from regstack.services.oauth_accounts import OAuthAccounts  # noqa: PLC0415
+    from regstack.services.oauth_exchange import OAuthExchange  # noqa: PLC0415
+    from regstack.services.oauth_flow import OAuthFlow  # noqa: PLC0415
+
     config, clock, backend = parts.config, parts.clock, parts.backend
     given = parts.oauth_providers
     providers = given if given is not None else _make_providers(config, clock)

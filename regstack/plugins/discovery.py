@@ -167,7 +167,8 @@ def _readable_entry_points(group: str) -> list[Any]:
 def _identity(distribution: Any) -> tuple[str, str]:
     """Give name and version, empty where the distribution has no readable metadata."""
     try:
-        return (distribution.metadata["Name"] or "", distribution.metadata["Version"] or "")
+        metadata = distribution.metadata  # read and parsed each time it is asked for
+        return (metadata["Name"] or "", metadata["Version"] or "")
     except Exception:  # noqa: BLE001 - any fault of foreign metadata means the same here
         return ("", "")
 

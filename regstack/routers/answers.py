@@ -1,18 +1,18 @@
 """Response bodies of what succeeds."""
 
-from __future__ import annotations
+# Without `from __future__ import annotations`: pydantic would compile the text of each field again.
 
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from regstack.models.oauth_identity import OAuthIdentity  # noqa: TC001 - used by `of` at run time
-from regstack.models.user import User  # noqa: TC001 - used by `of` at run time
-from regstack.services.oauth_exchange import SignIn  # noqa: TC001 - used by `of` at run time
+from regstack.models.oauth_identity import OAuthIdentity
+from regstack.models.user import User
+from regstack.services.oauth_exchange import SignIn
 from regstack.services.second_factor import MfaChallenge
-from regstack.services.sessions import AccessToken  # noqa: TC001 - used by `of` at run time
-from regstack.services.texted_codes import SentCode  # noqa: TC001 - used by `of` at run time
+from regstack.services.sessions import AccessToken
+from regstack.services.texted_codes import SentCode
 
 
 class Answer(BaseModel):

@@ -8,7 +8,6 @@ from fastapi import APIRouter
 
 from regstack.routers.account import account_router
 from regstack.routers.admin import admin_router
-from regstack.routers.oauth import oauth_router
 from regstack.routers.passwords import passwords_router
 from regstack.routers.registration import registration_router
 from regstack.routers.route import api_route
@@ -40,6 +39,8 @@ def api_router(services: Services, deps: Dependencies, config: RegStackConfig) -
     if config.enable_admin_router:
         routers.append(admin_router(route, services.administration, services.registration, deps))
     if services.oauth is not None:
+        from regstack.routers.oauth import oauth_router  # noqa: PLC0415 - loaded where it is switched on
+
         routers.append(oauth_router(route, services.oauth, deps, config))
     routes = [cast("APIRoute", each) for router in routers for each in router.routes]
     for each in routes:
