@@ -210,6 +210,16 @@ async def _identities(backend: Backend, make: Builder) -> Operations:
             OAuthIdentityAlreadyLinkedError, identities.create(make.identity(user.id))
         ),
         "oauth_identities.create, a second one": lambda: identities.create(other),
+        "oauth_identities.create_with_user": lambda: identities.create_with_user(
+            new := make.user(), make.identity(new.id)
+        ),
+        "oauth_identities.create_with_user, again": lambda: identities.create_with_user(
+            user, make.identity(user.id)
+        ),
+        "oauth_identities.create_with_user, linked": lambda: _refused(
+            OAuthIdentityAlreadyLinkedError,
+            identities.create_with_user(new := make.user(), replace(identity, id=make.id(), user_id=new.id)),
+        ),
         "oauth_identities.find_by_subject": lambda: identities.find_by_subject(
             identity.issuer, identity.subject
         ),

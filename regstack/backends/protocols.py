@@ -382,6 +382,17 @@ class OAuthIdentityRepoProtocol(Protocol):
             UserNotFoundError: there is no such user, also when it is deleted at this instant.
         """
 
+    async def create_with_user(self, user: User, identity: OAuthIdentity) -> User:
+        """Store a new account together with the identity that opens it.
+
+        OID-02  Both are there or neither is. A repeat with the same `user.id` answers with the account
+                that is stored. Where address and identity are both taken, the address is told.
+
+        Raises:
+            UserAlreadyExistsError: another account has the email key (USR-01).
+            OAuthIdentityAlreadyLinkedError: the identity is another account's (OID-01).
+        """
+
     async def find_by_subject(self, issuer: str, subject: str) -> OAuthIdentity | None:
         """Find by what the provider vouches for. One round trip."""
 

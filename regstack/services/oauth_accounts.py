@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from regstack.auth.emails import parse_email
 from regstack.errors import (
     AccountDisabled,
-    BackendError,
     EmailNotVerified,
     InvalidEmail,
     InvalidText,
@@ -55,9 +54,6 @@ ATTEMPTS = 8
 
 PAUSE_SECONDS = 0.05
 """How much longer it waits each time before it looks again."""
-
-BEING_MADE = timedelta(minutes=1)
-"""For so long an account without a way in may be one that another sign-in is just making."""
 
 ONE_AT_A_TIME = Rule(1, timedelta(minutes=1))
 """Turns at one account; after the minute another may go on, whatever became of the one before."""
@@ -148,7 +144,7 @@ class OAuthAccounts:
             with suppress(_CameBetweenError):
                 known = await self._identities.find_by_subject(external.issuer, external.subject)
                 if known is None:
-                    return await self._enter_first(provider, external, is_last=attempt == ATTEMPTS)
+                    return await self._enter_first(provider, external)
                 user = await self._users.get_by_id(known.user_id)
                 if user is not None:
                     return Entrance(self.admissible(user), known)
@@ -236,7 +232,7 @@ class OAuthAccounts:
         if not await self._identities.delete(user.id, provider):
             raise NotLinked
 
-    async def _enter_first(self, provider: str, external: ExternalAccount, *, is_last: bool) -> Entrance:
+    async def _enter_first(self, provider: str, external: ExternalAccount) -> Entrance:
         """Open an account with an identity that opened none so far."""
         address = _vouched_address(external)
         owner = await self._users.get_by_email(address.key)
@@ -245,8 +241,7 @@ class OAuthAccounts:
         if not _is_same_mailbox(address.address, owner.email):
             raise UserAlreadyExistsError
         if not self._auto_link:
-            if not is_last and await self._is_being_made(owner):
-                raise _CameBetweenError
+            await self._look_again(external)
             raise UserAlreadyExistsError
         if not owner.is_active:
             raise AccountDisabled
@@ -255,9 +250,8 @@ class OAuthAccounts:
         try:
             return Entrance(owner, await self._link(owner, provider, external))
         except OAuthIdentityAlreadyLinkedError:
-            if await self._identities.find_by_subject(external.issuer, external.subject) is None:
-                raise  # the account has another identity of this provider
-            raise _CameBetweenError from None
+            await self._look_again(external)
+            raise  # the account has another identity of this provider
 
     async def _register(self, provider: str, external: ExternalAccount, address: EmailAddress) -> Entrance:
         if not self._open:
@@ -271,38 +265,21 @@ class OAuthAccounts:
             now=self._clock.now(),
             is_verified=True,
         )
+        identity = self._new_identity(new, provider, external)
         try:
-            user = await self._users.create(new)
-        except UserAlreadyExistsError:
+            user = await self._identities.create_with_user(new, identity)
+        except (UserAlreadyExistsError, OAuthIdentityAlreadyLinkedError):
             raise _CameBetweenError from None
-        identity = await self._identify(user, provider, external)
         await self._pending.delete_by_email(address.key)
         self._audit.record("registration", user=user, provider=provider)
         self._events.fire("user_registered", user=user)
         self._events.fire("user_verified", user=user)
         return Entrance(user, identity, is_new=True)
 
-    async def _identify(self, user: User, provider: str, external: ExternalAccount) -> OAuthIdentity:
-        """Give a new account its identity; where that fails the account goes again."""
-        try:
-            return await self._identities.create(self._new_identity(user, provider, external))
-        except UserNotFoundError:
-            raise _CameBetweenError from None
-        except OAuthIdentityAlreadyLinkedError:
-            # A sign-in at the same instant may have found the new account and linked it first.
-            known = await self._identities.find_by_subject(external.issuer, external.subject)
-            if known is not None and known.user_id == user.id:
-                return known
-            await self._users.delete(user.id)
-            raise _CameBetweenError from None
-        except BackendError:
-            with suppress(BackendError):
-                await self._users.delete(user.id)
-            raise
-
-    async def _is_being_made(self, user: User) -> bool:
-        is_new = self._clock.now() - user.created_at < BEING_MADE
-        return is_new and user.hashed_password is None and not await self.linked(user)
+    async def _look_again(self, external: ExternalAccount) -> None:
+        """See whether another sign-in of the same identity came between the looks of this one."""
+        if await self._identities.find_by_subject(external.issuer, external.subject) is not None:
+            raise _CameBetweenError
 
     async def _claim_in_turn(self, squatted: User) -> User:
         """Claim an account, unless another sign-in of its owner is at that."""

@@ -258,6 +258,25 @@ async def _link(backend: Backend, make: Builder) -> Write:
     return Write(call("oauth_identities.create", identity), _equals(identity), _equals(identity), is_done)
 
 
+async def _create_with_user(backend: Backend, make: Builder) -> Write:
+    user = make.user()
+    identity = make.identity(user.id)
+
+    async def is_done(backend: Backend) -> bool:
+        return await backend.users.get_by_id(user.id) is not None
+
+    async def is_whole(backend: Backend) -> bool:
+        return await backend.oauth_identities.list_for_user(user.id) == [identity]
+
+    return Write(
+        call("oauth_identities.create_with_user", user, identity),
+        _equals(user),
+        _equals(user),
+        is_done,
+        is_whole,
+    )
+
+
 async def _set_result(backend: Backend, make: Builder) -> Write:
     user, state, now = await backend.users.create(make.user()), make.state(), make.clock.now()
     await backend.oauth_states.create(state)
@@ -326,6 +345,7 @@ WRITES: dict[str, Prepare] = {
     "mfa_codes.put": _put_code,
     "mfa_codes.verify": _verify,
     "oauth_identities.create": _link,
+    "oauth_identities.create_with_user": _create_with_user,
     "oauth_states.set_result": _set_result,
     "oauth_states.consume": _exchange,
 }

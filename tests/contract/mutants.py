@@ -11,11 +11,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from regstack.backends.base import Capability
+from regstack.errors import OAuthIdentityAlreadyLinkedError
 from regstack.models.attempt import AttemptDecision
 from regstack.models.instant import instant
 from regstack.models.mfa_code import MfaOutcome, MfaVerifyResult
+from regstack.models.oauth_identity import OAuthIdentity
 from regstack.models.oauth_state import OAuthState
 from regstack.models.pending import PendingRegistration
+from regstack.models.user import User
 from regstack.testing.memory.attempts import MemoryAttempts
 from regstack.testing.memory.backend import MemoryBackend
 from regstack.testing.memory.blacklist import MemoryBlacklist
@@ -24,6 +27,7 @@ from regstack.testing.memory.mfa_codes import MemoryMfaCodes
 from regstack.testing.memory.oauth import MemoryOAuthIdentities, MemoryOAuthStates
 from regstack.testing.memory.pending import MemoryPending
 from regstack.testing.memory.store import drop_where
+from regstack.testing.memory.users import MemoryUsers
 
 
 class Mutant(MemoryHarness):
@@ -189,6 +193,24 @@ class UncheckedIdentities(MemoryOAuthIdentities):
 class LinksToWhoIsBeingDeleted(Mutant):
     clauses = ("USR-05",)
     repositories: ClassVar = {"oauth_identities": UncheckedIdentities}
+
+
+class AccountThenIdentity(MemoryOAuthIdentities):
+    async def create_with_user(self, user: User, identity: OAuthIdentity) -> User:
+        accounts = MemoryUsers(self._store, self._clock)
+        created = await accounts.create(user)
+        await asyncio.sleep(0)
+        try:
+            await self.create(identity)
+        except OAuthIdentityAlreadyLinkedError:
+            await accounts.delete(user.id)
+            raise
+        return created
+
+
+class MakesAnAccountBeforeItsIdentity(Mutant):
+    clauses = ("OID-02",)
+    repositories: ClassVar = {"oauth_identities": AccountThenIdentity}
 
 
 class PayAfterCompare(MemoryMfaCodes):

@@ -15,13 +15,15 @@ from regstack.backends.base import PingReport
 from regstack.backends.sql.attempts import SqlAttempts
 from regstack.backends.sql.blacklist import SqlBlacklist
 from regstack.backends.sql.mfa_codes import SqlMfaCodes
+from regstack.backends.sql.oauth_identities import SqlOAuthIdentities
 from regstack.backends.sql.oauth_states import SqlOAuthStates
 from regstack.backends.sql.pending import SqlPending
 from regstack.backends.sql.repository import columns_of
 from regstack.backends.sql.users import SqlUsers
-from regstack.errors import BackendUnavailable, LastSuperuserError
+from regstack.errors import BackendUnavailable, LastSuperuserError, OAuthIdentityAlreadyLinkedError
 from regstack.models.instant import instant
 from regstack.models.mfa_code import MfaOutcome, MfaVerifyResult
+from regstack.models.oauth_identity import OAuthIdentity
 from regstack.models.oauth_state import OAuthState
 from regstack.models.pending import PendingRegistration
 from regstack.models.user import User
@@ -169,6 +171,23 @@ class ExchangesTwice(SqlMutant):
     repositories: ClassVar = {"oauth_states": LookFirst}
 
 
+class AccountThenIdentity(SqlOAuthIdentities):
+    async def create_with_user(self, user: User, identity: OAuthIdentity) -> User:
+        accounts = SqlUsers(self._db, self._tables, self._clock)
+        created = await accounts.create(user)
+        try:
+            await self.create(identity)
+        except OAuthIdentityAlreadyLinkedError:
+            await accounts.delete(user.id)
+            raise
+        return created
+
+
+class MakesAnAccountBeforeItsIdentity(SqlMutant):
+    clauses = ("OID-02",)
+    repositories: ClassVar = {"oauth_identities": AccountThenIdentity}
+
+
 class StaleKey(SqlUsers):
     async def update_profile(self, user_id: str, *, full_name: str | None) -> User | None:
         user = await self.get_by_id(user_id)
@@ -242,6 +261,9 @@ class SqliteSweepsWithoutGrace(SweepsWithoutGrace, SqliteHarness): ...
 
 
 class SqliteExchangesTwice(ExchangesTwice, SqliteHarness): ...
+
+
+class SqliteMakesAnAccountBeforeItsIdentity(MakesAnAccountBeforeItsIdentity, SqliteHarness): ...
 
 
 class SqliteSearchesTheFormerName(SearchesTheFormerName, SqliteHarness): ...

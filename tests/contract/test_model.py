@@ -103,6 +103,10 @@ def test_every_operation_hits_and_misses(answers: dict[str, set[str]]) -> None:
             "oauth_identities.create",
             {"OAuthIdentity", "OAuthIdentityAlreadyLinkedError", "UserNotFoundError"},
         ),
+        (
+            "oauth_identities.create_with_user",
+            {"User", "UserAlreadyExistsError", "OAuthIdentityAlreadyLinkedError"},
+        ),
     ],
 )
 def test_programs_reach_every_outcome_of_the_operations_that_have_several(

@@ -46,7 +46,7 @@ BUDGETS = {
     "DELETE /phone": (5, 5, 5),
     "GET /oauth/providers": (0, 0, 0),
     "GET /oauth/{provider}/start": (1, 1, 1),
-    "GET /oauth/{provider}/callback": (8, 8, 10),
+    "GET /oauth/{provider}/callback": (10, 10, 9),
     "POST /oauth/{provider}/callback": (0, 0, 0),
     "POST /oauth/exchange": (3, 3, 4),
     "POST /oauth/{provider}/link/start": (2, 2, 3),

@@ -465,14 +465,14 @@ async def test_a_new_account_whose_identity_is_taken_meanwhile_leaves_nothing_be
 ) -> None:
     browser = Browser(world)
     params = browser.provider("acme").consent(await browser.start(), person())
-    create = world.rs.oauth_identities.create
+    create = world.rs.oauth_identities.create_with_user
 
-    async def slow(identity: Any) -> Any:
+    async def slow(*args: Any) -> Any:
         monkeypatch.undo()
         await Browser(world).sign_in(person(email="other@example.com"))
-        return await create(identity)
+        return await create(*args)
 
-    monkeypatch.setattr(world.rs.oauth_identities, "create", slow)
+    monkeypatch.setattr(world.rs.oauth_identities, "create_with_user", slow)
     answer = await browser.exchange(await browser.come_back(params))
     assert (await world.get("/me", answer.json()["access_token"])).json()["email"] == "other@example.com"
     assert await world.rs.users.count() == 1

@@ -10,15 +10,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from regstack.errors import OAuthIdentityAlreadyLinkedError, UserNotFoundError
+from regstack.errors import OAuthIdentityAlreadyLinkedError, UserAlreadyExistsError, UserNotFoundError
 from regstack.models.instant import instant
 from regstack.models.oauth_identity import OAuthIdentity
 from regstack_mongo.errors import UniqueViolation
 from regstack_mongo.repository import Repository, optional
+from regstack_mongo.user_creation import inserted
+from regstack_mongo.user_documents import document_of, user_of
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from regstack.models.user import User
     from regstack_mongo.repository import Raw
 
 
@@ -26,16 +29,7 @@ class MongoOAuthIdentities(Repository):
     """Implements `regstack.backends.protocols.OAuthIdentityRepoProtocol`."""
 
     async def create(self, identity: OAuthIdentity) -> OAuthIdentity:
-        new = {
-            "id": identity.id,
-            "key": identity_key(identity.issuer, identity.subject),
-            "provider": identity.provider,
-            "issuer": identity.issuer,
-            "subject": identity.subject,
-            "email": identity.email,
-            "linked_at": instant(identity.linked_at),
-            "last_used_at": optional(identity.last_used_at),
-        }
+        new = _part_of(identity)
         vacant = {
             "_id": identity.user_id,
             "identities.provider": {"$ne": identity.provider},
@@ -52,6 +46,15 @@ class MongoOAuthIdentities(Repository):
         except UniqueViolation as violation:
             cause = violation.__cause__
         return await self._refused(identity, cause)
+
+    async def create_with_user(self, user: User, identity: OAuthIdentity) -> User:
+        new = document_of(user) | {"identities": [_part_of(identity)]}
+        try:
+            return user_of(await self._db.write(lambda connection: inserted(connection, new)))
+        except UniqueViolation as violation:
+            address = "email_key" in violation.fields
+            cause = violation.__cause__
+        raise (UserAlreadyExistsError if address else OAuthIdentityAlreadyLinkedError) from cause
 
     async def _refused(self, identity: OAuthIdentity, cause: BaseException | None) -> OAuthIdentity:
         """Say why an identity was not linked; a repeat is answered with what is stored."""
@@ -120,6 +123,20 @@ class MongoOAuthIdentities(Repository):
 def identity_key(issuer: str, subject: str) -> str:
     """Give issuer and subject as one string; two different pairs never give the same."""
     return f"{len(issuer)}:{issuer}{subject}"
+
+
+def _part_of(identity: OAuthIdentity) -> Raw:
+    """Make the part of its user's document that an identity is."""
+    return {
+        "id": identity.id,
+        "key": identity_key(identity.issuer, identity.subject),
+        "provider": identity.provider,
+        "issuer": identity.issuer,
+        "subject": identity.subject,
+        "email": identity.email,
+        "linked_at": instant(identity.linked_at),
+        "last_used_at": optional(identity.last_used_at),
+    }
 
 
 def _identity(user_id: str, raw: Raw) -> OAuthIdentity:

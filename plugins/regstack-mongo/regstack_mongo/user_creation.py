@@ -33,7 +33,7 @@ from pymongo.errors import DuplicateKeyError
 from regstack.errors import UserAlreadyExistsError
 from regstack.models.instant import instant
 from regstack.models.user import User
-from regstack_mongo.errors import redacted
+from regstack_mongo.errors import UniqueViolation, redacted
 from regstack_mongo.user_documents import PROJECTION, UserDocuments, document_of, end_of_sessions, user_of
 
 if TYPE_CHECKING:
@@ -51,22 +51,11 @@ class UserCreation(UserDocuments):
 
     async def create(self, user: User) -> User:
         new = document_of(user)
-
-        async def create(connection: Connection) -> Raw:
-            try:
-                await connection.users.insert_one(new)
-            except DuplicateKeyError as error:
-                cause = redacted(error)
-            else:
-                return new
-            stored: Raw | None = await connection.users.find_one_and_update(
-                {"_id": user.id}, _NOTHING, projection=PROJECTION
-            )
-            if stored is None:
-                raise UserAlreadyExistsError from cause
-            return stored
-
-        return user_of(await self._db.write(create))
+        try:
+            return user_of(await self._db.write(lambda connection: inserted(connection, new)))
+        except UniqueViolation as violation:
+            cause = violation.__cause__
+        raise UserAlreadyExistsError from cause
 
     async def create_from_pending(self, token_hash: str, now: datetime) -> User | None:
         now = instant(now)
@@ -132,3 +121,21 @@ class UserCreation(UserDocuments):
             return verified
         found: Raw | None = await connection.users.find_one_and_update(this, _NOTHING, projection=projection)
         return found
+
+
+async def inserted(connection: Connection, new: Raw) -> Raw:
+    """Insert an account's document; a repeat gives what is stored under its id.
+
+    Raises:
+        DuplicateKeyError: something else of it is taken.
+    """
+    try:
+        await connection.users.insert_one(new)
+    except DuplicateKeyError:
+        stored: Raw | None = await connection.users.find_one_and_update(
+            {"_id": new["_id"]}, _NOTHING, projection=PROJECTION
+        )
+        if stored is None:
+            raise
+        return stored
+    return new

@@ -82,6 +82,9 @@ async def every_operation(backend: MongoBackend, make: Builder) -> dict[str, Cal
         "mfa.verify": lambda: codes.verify(user.id, "login", token, now),
         "mfa.find": lambda: codes.find(user.id, "login"),
         "link": lambda: backend.oauth_identities.create(identity),
+        "create_with_user": lambda: backend.oauth_identities.create_with_user(
+            new := make.user(), make.identity(new.id)
+        ),
         "find_by_subject": lambda: backend.oauth_identities.find_by_subject(
             identity.issuer, identity.subject
         ),
@@ -97,7 +100,7 @@ ONE_COMMAND = {
     "create", "get_by_id", "get_by_email", "find_login_subject", "get_token_subject", "record_login",
     "set_password", "put_reset_token", "reset_password", "put_email_change", "confirm_email_change",
     "disable", "enable", "list_page", "search", "pending.put", "consume", "revoke", "is_revoked", "claim",
-    "mfa.put", "mfa.verify", "mfa.find", "link", "find_by_subject", "touch_last_used",
+    "mfa.put", "mfa.verify", "mfa.find", "link", "create_with_user", "find_by_subject", "touch_last_used",
 }  # fmt: skip
 
 

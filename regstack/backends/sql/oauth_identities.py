@@ -10,14 +10,16 @@ from sqlalchemy import bindparam, case, delete, insert, or_, select, update
 
 from regstack.backends.sql.executor import ForeignKeyViolation, UniqueViolation
 from regstack.backends.sql.repository import Repository, columns_of, given_values, new_values
-from regstack.errors import OAuthIdentityAlreadyLinkedError, UserNotFoundError
+from regstack.backends.sql.user_rows import given_account, new_account
+from regstack.errors import OAuthIdentityAlreadyLinkedError, UserAlreadyExistsError, UserNotFoundError
 from regstack.models.oauth_identity import OAuthIdentity
+from regstack.models.user import User
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from regstack.auth.clock import Clock
-    from regstack.backends.sql.executor import Executor
+    from regstack.backends.sql.executor import Executor, Transaction
     from regstack.backends.sql.tables import Tables
 
 
@@ -34,6 +36,14 @@ class SqlOAuthIdentities(Repository):
         when = bindparam("when", type_=c.last_used_at.type)
         latest = case((or_(c.last_used_at.is_(None), c.last_used_at < when), when), else_=c.last_used_at)
         self._insert = db.prepare(insert(table).values(new_values(OAuthIdentity)).returning(*columns))
+        users, account = tables.users, columns_of(tables.users, User)
+        self._insert_user = db.prepare(
+            db.insert(users).values(new_account()).on_conflict_do_nothing().returning(*account)
+        )
+        self._insert_if_free = db.prepare(
+            db.insert(table).values(new_values(OAuthIdentity)).on_conflict_do_nothing()
+        )
+        self._user_by_id = db.prepare(select(*account).where(users.c.id == bindparam("user")))
         self._by_id = db.prepare(select(*columns).where(this))
         self._by_subject = db.prepare(
             select(*columns).where(c.issuer == bindparam("of_issuer"), c.subject == bindparam("of_subject"))
@@ -55,6 +65,19 @@ class SqlOAuthIdentities(Repository):
         if row is None:
             raise TypeError("INSERT … RETURNING gave no row")
         return OAuthIdentity(*row)
+
+    async def create_with_user(self, user: User, identity: OAuthIdentity) -> User:
+        async def create(transaction: Transaction) -> User:
+            row = await transaction.fetch_one(self._insert_user, **given_account(user))
+            if row is None:
+                row = await transaction.fetch_one(self._user_by_id, user=user.id)
+                if row is None:
+                    raise UserAlreadyExistsError
+            elif await transaction.execute(self._insert_if_free, **given_values(identity)) == 0:
+                raise OAuthIdentityAlreadyLinkedError
+            return User(*row)
+
+        return await self._db.transact(create)
 
     async def find_by_subject(self, issuer: str, subject: str) -> OAuthIdentity | None:
         row = await self._db.fetch_one(self._by_subject, of_issuer=issuer, of_subject=subject)

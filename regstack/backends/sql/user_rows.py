@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Integer, bindparam, null, or_, update
 
-from regstack.backends.sql.repository import Repository, columns_of
+from regstack.backends.sql.repository import Repository, columns_of, given_values, new_values
+from regstack.models.text import search_key
 from regstack.models.user import User
 
 if TYPE_CHECKING:
+    from sqlalchemy import BindParameter
     from sqlalchemy.sql import Update
 
     from regstack.auth.clock import Clock
@@ -53,3 +55,13 @@ class UserRows(Repository):
             new_email_key=null(),
             **values,
         )
+
+
+def new_account() -> dict[str, BindParameter[Any]]:
+    """Give the parameters that an INSERT of an account takes."""
+    return new_values(User) | {"full_name_key": bindparam("new_full_name_key")}
+
+
+def given_account(user: User) -> dict[str, Any]:
+    """Give an account as the parameters of `new_account`."""
+    return given_values(user) | {"new_full_name_key": search_key(user.full_name or "")}

@@ -22,9 +22,10 @@ from sqlalchemy import (
 )
 
 from regstack.backends.sql.executor import UniqueViolation
-from regstack.backends.sql.repository import columns_of, given_values, new_values
+from regstack.backends.sql.repository import columns_of
 from regstack.backends.sql.user_credentials import UserCredentials
 from regstack.backends.sql.user_paging import UserPaging
+from regstack.backends.sql.user_rows import given_account, new_account
 from regstack.backends.sql.user_tokens import UserTokens
 from regstack.errors import LastSuperuserError, UserAlreadyExistsError
 from regstack.models.instant import instant
@@ -54,7 +55,7 @@ class SqlUsers(UserTokens, UserCredentials, UserPaging):
 
     def _prepare_creation(self) -> None:
         pending = self._tables.pending
-        values = new_values(User) | {"full_name_key": bindparam("new_full_name_key")}
+        values = new_account()
         self._insert = self._db.prepare(insert(self._users).values(values).returning(*self._columns))
         self._insert_if_free = self._db.prepare(
             self._db.idiom.insert(self._users)
@@ -152,9 +153,8 @@ class SqlUsers(UserTokens, UserCredentials, UserPaging):
         self._delete_pending = self._db.prepare(delete(pending).where(pending.c.user_id == bindparam("user")))
 
     async def create(self, user: User) -> User:
-        values = given_values(user) | {"new_full_name_key": search_key(user.full_name or "")}
         try:
-            stored = await self._user(self._insert, **values)
+            stored = await self._user(self._insert, **given_account(user))
         except UniqueViolation as violation:
             stored = await self.get_by_id(user.id)
             if stored is None:
@@ -190,8 +190,7 @@ class SqlUsers(UserTokens, UserCredentials, UserPaging):
             if row is None and pending.for_account:
                 return None
             if row is None:
-                values = given_values(user) | {"new_full_name_key": search_key(user.full_name or "")}
-                row = await transaction.fetch_one(self._insert_if_free, **values)
+                row = await transaction.fetch_one(self._insert_if_free, **given_account(user))
             return row or []
 
         row = await self._db.transact(create)

@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from regstack.backends.protocols import PURGE_BATCH, PURGE_GRACE
-from regstack.errors import OAuthIdentityAlreadyLinkedError, UserNotFoundError
+from regstack.errors import OAuthIdentityAlreadyLinkedError, UserAlreadyExistsError, UserNotFoundError
 from regstack.models.instant import instant
 from regstack.testing.memory.store import drop_expired, drop_where
+from regstack.testing.memory.users import MemoryUsers
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from regstack.auth.clock import Clock
     from regstack.models.oauth_identity import OAuthIdentity
     from regstack.models.oauth_state import OAuthState
+    from regstack.models.user import User
     from regstack.testing.memory.store import MemoryStore
 
 
@@ -29,8 +31,7 @@ class MemoryOAuthIdentities:
         self._clock = clock
 
     async def create(self, identity: OAuthIdentity) -> OAuthIdentity:
-        last_used_at = None if identity.last_used_at is None else instant(identity.last_used_at)
-        identity = replace(identity, linked_at=instant(identity.linked_at), last_used_at=last_used_at)
+        identity = _as_stored(identity)
         stored = self._store.identities.get(identity.id)
         if stored is not None:
             return replace(stored)
@@ -43,6 +44,20 @@ class MemoryOAuthIdentities:
                 raise OAuthIdentityAlreadyLinkedError("this account is already linked with this provider")
         self._store.identities[identity.id] = identity
         return replace(identity)
+
+    async def create_with_user(self, user: User, identity: OAuthIdentity) -> User:
+        accounts, identity = MemoryUsers(self._store, self._clock), _as_stored(identity)
+        stored = await accounts.get_by_id(user.id)
+        if stored is not None:
+            return stored
+        if await accounts.get_by_email(user.email_key) is not None:
+            raise UserAlreadyExistsError
+        subject = await self.find_by_subject(identity.issuer, identity.subject)
+        if subject is not None or identity.id in self._store.identities:
+            raise OAuthIdentityAlreadyLinkedError
+        created = await accounts.create(user)
+        self._store.identities[identity.id] = identity
+        return created
 
     async def find_by_subject(self, issuer: str, subject: str) -> OAuthIdentity | None:
         for identity in self._store.identities.values():
@@ -134,3 +149,8 @@ class MemoryOAuthStates:
         self, now: datetime, *, grace: timedelta = PURGE_GRACE, batch: int = PURGE_BATCH
     ) -> int:
         return drop_expired(self._store.states, lambda row: row.expires_at, now, grace, batch)
+
+
+def _as_stored(identity: OAuthIdentity) -> OAuthIdentity:
+    last_used_at = None if identity.last_used_at is None else instant(identity.last_used_at)
+    return replace(identity, linked_at=instant(identity.linked_at), last_used_at=last_used_at)

@@ -5,15 +5,28 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, initialize, multiple, rule
 
 from regstack.models.oauth_identity import OAuthIdentity
 from regstack.models.oauth_state import OAuthState
-from regstack.testing.model.hostile import ISSUERS, OPTIONAL_TEXTS, PROVIDERS, TEXTS
-from regstack.testing.model.rules import BATCHES, DELAYS, GRACES, LIFETIMES, USERS, Rules, only_with
+from regstack.models.user import User
+from regstack.testing.model.hostile import ADDRESSES, ISSUERS, OPTIONAL_TEXTS, PROVIDERS, TEXTS
+from regstack.testing.model.rules import (
+    BATCHES,
+    DELAYS,
+    GRACES,
+    LIFETIMES,
+    USERS,
+    Rules,
+    canonical,
+    only_with,
+)
+
+if TYPE_CHECKING:
+    from regstack.models.email_address import EmailAddress
 
 IDENTITIES: Bundle[OAuthIdentity] = Bundle("identities")
 STATES: Bundle[str] = Bundle("states")
@@ -77,6 +90,45 @@ class OAuthRules(Rules):
         )
         self.call("oauth_identities.create", identity)
         return identity
+
+    @rule(
+        target=USERS,
+        email=ADDRESSES,
+        again=st.one_of(st.none(), st.none(), st.none(), USERS),
+        provider=PROVIDERS,
+        issuer=ISSUERS,
+        subject=TEXTS,
+        distance=DELAYS,
+    )
+    @only_with("oauth_identities")
+    def oauth_identities_create_with_user(
+        self,
+        email: EmailAddress,
+        again: str | None,
+        provider: str,
+        issuer: str,
+        subject: str,
+        distance: timedelta,
+    ) -> Any:
+        user = User.new(
+            id=canonical(again) or self.names.id("user"),
+            email=email.address,
+            email_key=email.key,
+            hashed_password=None,
+            now=self.moment(distance),
+            is_verified=True,
+        )
+        identity = OAuthIdentity(
+            id=self.names.id("identity"),
+            user_id=user.id,
+            provider=provider,
+            issuer=issuer,
+            subject=subject,
+            email=email.address,
+            linked_at=self.moment(distance),
+        )
+        stored = self.call("oauth_identities.create_with_user", user, identity)
+        return stored.id if stored is not None else multiple()
 
     @rule(identity=IDENTITIES)
     @only_with("oauth_identities")

@@ -95,8 +95,8 @@ def _accounts(users: Sequence[User]) -> Iterator[Call]:
 
 def _subjects(twin: Twin) -> set[tuple[str, str]]:
     linked = [
-        step.args[0]
+        step.args[-1]
         for step in twin.program
-        if isinstance(step, Call) and step.operation == "oauth_identities.create"
+        if isinstance(step, Call) and step.operation.startswith("oauth_identities.create")
     ]
     return {(identity.issuer, identity.subject) for identity in linked}

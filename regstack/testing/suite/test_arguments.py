@@ -80,6 +80,12 @@ def _naive_calls(make: Builder, user: User, now: datetime) -> dict[str, Call]:
         "mfa_codes.verify": call("mfa_codes.verify", user.id, "login", make.hash(), NAIVE),
         "mfa_codes.purge_expired": call("mfa_codes.purge_expired", NAIVE),
         "oauth_identities.create": call("oauth_identities.create", make.identity(user.id, linked_at=NAIVE)),
+        "oauth_identities.create_with_user created_at": call(
+            "oauth_identities.create_with_user", make.user(created_at=NAIVE), make.identity(user.id)
+        ),
+        "oauth_identities.create_with_user linked_at": call(
+            "oauth_identities.create_with_user", make.user(), make.identity(user.id, linked_at=NAIVE)
+        ),
         "oauth_identities.touch_last_used": call("oauth_identities.touch_last_used", make.id(), NAIVE),
         "oauth_states.create created_at": call("oauth_states.create", make.state(created_at=NAIVE)),
         "oauth_states.create expires_at": call("oauth_states.create", make.state(expires_at=NAIVE)),

@@ -1,4 +1,4 @@
-"""External identities and authorisation flows (OID-01, OST-01, OST-02)."""
+"""External identities and authorisation flows (OID-01, OID-02, OST-01, OST-02)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from regstack.backends.base import Capability
-from regstack.errors import OAuthIdentityAlreadyLinkedError
+from regstack.errors import OAuthIdentityAlreadyLinkedError, UserAlreadyExistsError
 from regstack.testing.contest import call
 
 if TYPE_CHECKING:
@@ -98,6 +98,96 @@ async def test_of_links_to_one_place_at_once_one_wins(
         )
         left = await backend.oauth_identities.list_for_user(user.id)
         expect(left, outcomes.values(), did="listed them afterwards")
+
+
+@clause("OID-02", "COM-10")
+async def test_an_account_and_its_identity_are_made_together(
+    backend: Backend, make: Builder, expect: Expectation
+) -> None:
+    identities = backend.oauth_identities
+    user = make.user(hashed_password=None, is_verified=True)
+    identity = make.identity(user.id, email=None)
+    for did in ("made an account with an identity", "made it again"):
+        expect(await identities.create_with_user(user, identity), user, did=did)
+        expect(await backend.users.get_by_email(user.email_key), user, did=f"{did}; read the account")
+        expect(await identities.list_for_user(user.id), [identity], did=f"{did}; listed its identities")
+    found = await identities.find_by_subject(identity.issuer, identity.subject)
+    expect(found, identity, did="looked for the identity")
+    expect(await backend.users.list_page(limit=5, search=user.email_key), [user], did="searched for it")
+
+
+@clause("OID-02", "COM-04")
+async def test_of_an_account_and_its_identity_neither_is_made_where_one_is_taken(
+    backend: Backend, make: Builder, expect: Expectation
+) -> None:
+    holder = await backend.users.create(make.user())
+    linked = await backend.oauth_identities.create(make.identity(holder.id))
+    one, other, third = make.user(), *(make.user(email_key=holder.email_key) for _ in range(2))
+    free = make.identity(other.id)
+    for user, identity, error in (
+        (one, make.identity(one.id, subject=linked.subject), OAuthIdentityAlreadyLinkedError),
+        (other, free, UserAlreadyExistsError),
+        (third, make.identity(third.id, subject=linked.subject), UserAlreadyExistsError),
+    ):
+        with expect.raises(error, did="made an account whose address, or whose identity, is taken"):
+            await backend.oauth_identities.create_with_user(user, identity)
+        expect(await backend.users.get_by_id(user.id), None, did="read the account that was refused")
+        expect(await backend.oauth_identities.list_for_user(user.id), [], did="listed its identities")
+    expect(await backend.users.count(), 1, did="counted accounts", cause="the account stays without a way in")
+    find = backend.oauth_identities.find_by_subject
+    expect(await find(linked.issuer, linked.subject), linked, did="looked for the holder's identity")
+    expect(await find(free.issuer, free.subject), None, did="looked for the identity that was refused")
+
+
+@clause("OID-02", "COM-08", "COM-04")
+async def test_of_first_sign_ins_at_once_one_makes_the_account_and_it_is_whole(
+    contest: Contest, backend: Backend, make: Builder, expect: Expectation
+) -> None:
+    for _ in range(contest.rounds):
+        before, key, subject = await backend.users.count(), make.email().key, make.hash()
+        users = [make.user(email_key=key) if at % 2 else make.user() for at in range(contest.size)]
+        pairs = [(user, make.identity(user.id, subject=subject)) for user in users]
+        outcomes = await contest.run([call("oauth_identities.create_with_user", *pair) for pair in pairs])
+        refused = outcomes.tally()
+        expect(refused.pop("User", 0), 1, did=f"made {contest.size} accounts with one identity at once")
+        expect.that(
+            refused.keys() <= {"UserAlreadyExistsError", "OAuthIdentityAlreadyLinkedError"},
+            came=refused,
+            wanted="a conflict for everybody else",
+            did=f"made {contest.size} accounts with one identity at once, half of them with one address",
+        )
+        (winner,) = outcomes.values()
+        expect(
+            await backend.users.count(),
+            before + 1,
+            did="counted accounts afterwards",
+            cause="an account whose identity is taken stays, or is seen until it is deleted again",
+        )
+        left = await backend.oauth_identities.list_for_user(winner.id)
+        expect([each.subject for each in left], [subject], did="listed the winner's identities")
+
+
+@clause("OID-02", "COM-08")
+async def test_an_account_whose_identity_is_taken_is_never_there_and_in_nobody_s_way(
+    contest: Contest, backend: Backend, make: Builder, expect: Expectation
+) -> None:
+    holder = await backend.users.create(make.user())
+    taken = await backend.oauth_identities.create(make.identity(holder.id))
+    for _ in range(contest.rounds):
+        key = make.email().key
+        doomed = [make.user(email_key=key) for _ in range(contest.size - 1)]
+        pairs = [(user, make.identity(user.id, subject=taken.subject)) for user in doomed]
+        user = make.user(email_key=key)
+        calls = [call("oauth_identities.create_with_user", *pair) for pair in pairs]
+        outcomes = await contest.run([call("users.create", user), *calls])
+        expect(
+            outcomes.all[0].error or outcomes.all[0].value,
+            user,
+            did=f"registered an address while {len(doomed)} others tried to make an account of it, "
+            "with an identity that is taken",
+            cause="an account is stored before its identity, and deleted again",
+        )
+        expect(len(outcomes.values()), 1, did="counted who succeeded")
 
 
 @clause("oauth_identities.list_for_user")

@@ -20,7 +20,7 @@ from tests.servers.redis import RedisServer
 HOUR = timedelta(hours=1)
 Open = Callable[..., RedisBackend]
 
-CHANGES = 18
+CHANGES = 19
 
 READS = {
     "EXISTS",
@@ -70,7 +70,7 @@ def test_operations_read_and_leave_writing_to_the_end() -> None:
 async def busy(backend: RedisBackend, make: Builder) -> list[Call]:
     """Fill a database with a row of each kind, and give a change of each."""
     now, until = make.clock.now(), make.clock.now() + HOUR
-    user = await backend.users.create(make.user(is_verified=False))
+    user, together = await backend.users.create(make.user(is_verified=False)), make.user()
     pending, code, identity, state = make.pending(), make.code(user.id), make.identity(user.id), make.state()
     other = make.pending(user_id=user.id, email=user.email, email_key=user.email_key, for_account=True)
     reset, change, result = make.hash(), make.hash(), make.hash()
@@ -99,6 +99,7 @@ async def busy(backend: RedisBackend, make: Builder) -> list[Call]:
         call("mfa_codes.put", make.code(user.id, kind="phone_setup")),
         call("mfa_codes.verify", user.id, code.kind, make.hash(), now),
         call("oauth_identities.create", make.identity(user.id, provider="other")),
+        call("oauth_identities.create_with_user", together, make.identity(together.id)),
         call("oauth_identities.touch_last_used", identity.id, until),
         call("oauth_states.create", make.state()),
         call("oauth_states.set_result", state.state_hash, result_hash=result, now=now, **outcome),

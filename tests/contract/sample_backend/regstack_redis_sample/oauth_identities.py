@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from regstack.errors import OAuthIdentityAlreadyLinkedError, UserNotFoundError
+from regstack.errors import OAuthIdentityAlreadyLinkedError, UserAlreadyExistsError, UserNotFoundError
 from regstack.models.instant import to_milliseconds
 from regstack_redis_sample.repository import Repository
-from regstack_redis_sample.rows import IDENTITIES
+from regstack_redis_sample.rows import IDENTITIES, USERS, folded
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from regstack.models.oauth_identity import OAuthIdentity
+    from regstack.models.user import User
 
 
 class RedisOAuthIdentities(Repository):
@@ -29,6 +30,17 @@ class RedisOAuthIdentities(Repository):
         if answer == "linked":
             raise OAuthIdentityAlreadyLinkedError("this account is already linked with this provider")
         return IDENTITIES.read(answer)
+
+    async def create_with_user(self, user: User, identity: OAuthIdentity) -> User:
+        account = [*USERS.write_all(user), *folded(user.full_name)]
+        answer = await self._change(
+            "create_with_user", len(account), *account, *IDENTITIES.write_all(identity)
+        )
+        if answer == "taken":
+            raise UserAlreadyExistsError
+        if answer == "linked":
+            raise OAuthIdentityAlreadyLinkedError
+        return USERS.read(answer)
 
     async def find_by_subject(self, issuer: str, subject: str) -> OAuthIdentity | None:
         return IDENTITIES.read_optional(await self._read("find_by_subject", issuer, subject))

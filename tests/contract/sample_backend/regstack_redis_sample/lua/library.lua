@@ -115,6 +115,53 @@ local function purge(kind, until_, batch)
   return #ids
 end
 
+-- Accounts, which `users` keeps and `oauth_identities` makes as well. A user is a hash, with the
+-- tokens that live on it, and is found by:
+--   email:<key>, reset:<hash>, change:<hash>   its id
+--   users                                      all ids, in their order
+--   search                                     email key and folded name, each with the id behind
+--   superusers                                 ids of the active ones
+
+local function user(id)
+  return find('user', id)
+end
+
+local function user_by(index, value)
+  local id = redis.call('GET', key(index, value))
+  return id and user(id) or nil
+end
+
+local function is_admin(row)
+  return row.is_active == '1' and row.is_superuser == '1'
+end
+
+-- NUL ends the text: core refuses it in texts.
+local function search_entries(row)
+  local entries = {row.email_key .. '\0' .. row.id}
+  if row.name_key and row.name_key ~= '' then
+    entries[2] = row.name_key .. '\0' .. row.id
+  end
+  return entries
+end
+
+local function keep(row)
+  write('HSET', key('user', row.id), unpack(flat(row)))
+  write('SET', key('email', row.email_key), row.id)
+  write('ZADD', key('users'), 0, row.id)
+  for _, entry in ipairs(search_entries(row)) do
+    write('ZADD', key('search'), 0, entry)
+  end
+  if is_admin(row) then
+    write('SADD', key('superusers'), row.id)
+  end
+  if row.reset_hash then
+    write('SET', key('reset', row.reset_hash), row.id)
+  end
+  if row.change_hash then
+    write('SET', key('change', row.change_hash), row.id)
+  end
+end
+
 -- External identities, which `users` deletes and `oauth_identities` keeps.
 
 local function subject_key(identity)

@@ -1,6 +1,12 @@
 -- An identity is a hash by its id, found by issuer and subject; `identities` of a user is a hash
 -- of their ids by provider.
 
+local function link(identity)
+  write('HSET', key('identity', identity.id), unpack(flat(identity)))
+  write('SET', subject_key(identity), identity.id)
+  write('HSET', key('identities', identity.user_id), identity.provider, identity.id)
+end
+
 function operations.create(...)
   local new = fields({...})
   local known = find('identity', new.id)
@@ -16,9 +22,27 @@ function operations.create(...)
   if redis.call('HEXISTS', key('identities', new.user_id), new.provider) == 1 then
     return 'linked'
   end
-  write('HSET', key('identity', new.id), unpack(flat(new)))
-  write('SET', subject_key(new), new.id)
-  write('HSET', key('identities', new.user_id), new.provider, new.id)
+  link(new)
+  return flat(new)
+end
+
+-- Of the fields, the first `width` texts are those of the account.
+function operations.create_with_user(width, ...)
+  local texts = {...}
+  local new = fields({unpack(texts, 1, tonumber(width))})
+  local identity = fields({unpack(texts, width + 1)})
+  local known = user(new.id)
+  if known then
+    return flat(known)
+  end
+  if user_by('email', new.email_key) then
+    return 'taken'
+  end
+  if find('identity', identity.id) or redis.call('EXISTS', subject_key(identity)) == 1 then
+    return 'linked'
+  end
+  keep(new)
+  link(identity)
   return flat(new)
 end
 
