@@ -151,7 +151,8 @@ def _work(clients: Sequence[_Client], seconds: float) -> None:
             while resting and resting[0][0] <= now < until:
                 clients[heapq.heappop(resting)[1]].ask()
                 busy += 1
-            wake = min(resting[0][0], until) if resting else until + PATIENCE_SECONDS
+            # Past the time nobody comes back, and there is nothing to wake for but answers.
+            wake = min(resting[0][0], until) if resting and now < until else until + PATIENCE_SECONDS
             for key, _ in selector.select(max(0.0, wake - now)):
                 client = key.data
                 if (answer := client.answer()) is None:
