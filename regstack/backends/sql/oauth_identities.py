@@ -38,10 +38,10 @@ class SqlOAuthIdentities(Repository):
         self._insert = db.prepare(insert(table).values(new_values(OAuthIdentity)).returning(*columns))
         users, account = tables.users, columns_of(tables.users, User)
         self._insert_user = db.prepare(
-            db.insert(users).values(new_account()).on_conflict_do_nothing().returning(*account)
+            db.idiom.insert(users).values(new_account()).on_conflict_do_nothing().returning(*account)
         )
         self._insert_if_free = db.prepare(
-            db.insert(table).values(new_values(OAuthIdentity)).on_conflict_do_nothing()
+            db.idiom.insert(table).values(new_values(OAuthIdentity)).on_conflict_do_nothing()
         )
         self._user_by_id = db.prepare(select(*account).where(users.c.id == bindparam("user")))
         self._by_id = db.prepare(select(*columns).where(this))
