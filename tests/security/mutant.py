@@ -11,6 +11,7 @@ import inspect
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from types import CodeType, FunctionType
 from typing import Any
@@ -70,7 +71,10 @@ def rewrite(target: str, *texts: tuple[str, str]) -> Change:
     """Replace texts in a function, which must hold each exactly once, wherever the function is known."""
 
     def change() -> None:
-        function = inspect.unwrap(getattr(find(target)[2], "__func__", find(target)[2]))
+        found = find(target)[2]
+        if isinstance(found, cached_property):
+            found = found.func
+        function = inspect.unwrap(getattr(found, "__func__", found))
         if not isinstance(function, FunctionType):
             raise Misfit(f"{target} is no function")
         source = textwrap.dedent(inspect.getsource(function))

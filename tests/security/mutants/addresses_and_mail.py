@@ -163,7 +163,7 @@ MUTANTS = [
         "19",
         "a name is no element of a mail",
         rewrite(
-            "regstack.email.composer:MailComposer.__init__",
+            "regstack.email.composer:MailComposer._templates",
             ('jinja2.select_autoescape(enabled_extensions=("html",), default=False)', "False"),
         ),
         (NAME_IN_MAIL,),
