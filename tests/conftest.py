@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -124,13 +125,17 @@ def plugins() -> PluginRegistry:
 
 
 @pytest.fixture(scope="session")
-async def migrated_file(tmp_path_factory: pytest.TempPathFactory, plugins: PluginRegistry) -> Path:
+def migrated_file(tmp_path_factory: pytest.TempPathFactory, plugins: PluginRegistry) -> Path:
     """A SQLite file with the schema and nothing else, to be copied."""
     file = tmp_path_factory.mktemp("migrated") / "regstack.db"
     config = RegStackConfig(database_url=f"sqlite+aiosqlite:///{file}")
-    backend = plugins.create_backend(config, FrozenClock(START))
-    await backend.install_schema()
-    await backend.aclose()
+
+    async def migrate() -> None:
+        backend = plugins.create_backend(config, FrozenClock(START))
+        await backend.install_schema()
+        await backend.aclose()
+
+    asyncio.run(migrate())
     return file
 
 
