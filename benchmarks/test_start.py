@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 BIN = Path(sys.executable).parent
 GOALS = {"SQLite": "≤ 1.9", "PostgreSQL": "≤ 1.9", "MongoDB": "≤ 1.45"}
-SQL, MONGO = "SQLAlchemy's import costs more than FastAPI's", "PyMongo and Beanie"
+SQL, MONGO = "SQLAlchemy's import costs more than FastAPI's", "PyMongo's import"
 WHY = {"SQLite": SQL, "PostgreSQL": SQL, "MongoDB": MONGO}
 SETTINGS = "pydantic-settings alone takes most of it"
 TWO_MODELS = """
