@@ -11,7 +11,8 @@ FLOW = "regstack.services.oauth_flow:OAuthFlow."
 ACCOUNTS = "regstack.services.oauth_accounts:OAuthAccounts."
 CHECK_CLAIMS = "regstack.oauth.id_token:IdTokenChecker._check_claims"
 WRONG_CLAIMS = "tests/unit/oauth/test_id_token.py::test_a_token_with_wrong_claims_is_refused"
-SQUATTER = ACCOUNT_TESTS + "all_ways_of_a_squatter_into_an_account_end_when_the_owner_comes"
+SQUATTER_TESTS = "test_squatters.py::test_"
+SQUATTER = SQUATTER_TESTS + "all_ways_of_a_squatter_into_an_account_end_when_the_owner_comes"
 FINISHED = ACCOUNT_TESTS + "a_finished_answer_dies_with_what_it_stands_for"
 
 MUTANTS = [
@@ -141,13 +142,13 @@ MUTANTS = [
         "5",
         "a pending registration is gone when the owner comes",
         rewrite(ACCOUNTS + "_register", ("await self._pending.delete_by_email(address.key)", "pass")),
-        (ACCOUNT_TESTS + "a_pending_registration_dies_when_the_owner_comes",),
+        (SQUATTER_TESTS + "a_pending_registration_dies_when_the_owner_comes",),
     ),
     Mutant(
         "5",
         "an account with an unconfirmed address links nothing",
         rewrite(FLOW + "start_link", ("if not session.user.is_verified:", "if False:")),
-        (ACCOUNT_TESTS + "a_squatter_cannot_link_an_identity_that_would_outlive_a_reset",),
+        (SQUATTER_TESTS + "a_squatter_cannot_link_an_identity_that_would_outlive_a_reset",),
     ),
     Mutant(
         "5",
@@ -250,6 +251,12 @@ MUTANTS = [
         "a stolen session links nothing",
         rewrite(FLOW + "start_link", ("raise SignInTooOld", "pass")),
         (ACCOUNT_TESTS + "a_stolen_session_links_nothing",),
+    ),
+    Mutant(
+        "5",
+        "an account is looked at in the turn in which it is claimed",
+        rewrite(ACCOUNTS + "_claim_in_turn", (" or current.is_verified", "")),
+        (SQUATTER_TESTS + "who_saw_the_account_half_claimed_does_not_claim_it_again",),
     ),
     Mutant(
         "14",
