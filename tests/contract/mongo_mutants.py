@@ -5,18 +5,18 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from regstack.errors import LastSuperuserError, OAuthIdentityAlreadyLinkedError
+from regstack.errors import LastSuperuserError
 from regstack.models.instant import instant
 from regstack.models.mfa_code import MfaOutcome, MfaVerifyResult
 from regstack.models.oauth_identity import OAuthIdentity
 from regstack.models.pending import PendingRegistration
-from regstack.models.user import User
 from regstack_mongo.attempts import MongoAttempts
 from regstack_mongo.mfa_codes import MongoMfaCodes
 from regstack_mongo.oauth_identities import MongoOAuthIdentities
 from regstack_mongo.pending import MongoPending, pending_of
 from regstack_mongo.users import MongoUsers
 from tests.contract.harnesses import KeptMongoHarness
+from tests.contract.mutants import AccountThenIdentity
 
 
 class MongoMutant(KeptMongoHarness):
@@ -125,21 +125,14 @@ class MongoLinksTwice(MongoMutant):
     repositories: ClassVar = {"oauth_identities": LookThenPush}
 
 
-class AccountThenIdentity(MongoOAuthIdentities):
-    async def create_with_user(self, user: User, identity: OAuthIdentity) -> User:
-        accounts = MongoUsers(self._db, self._clock)
-        created = await accounts.create(user)
-        try:
-            await self.create(identity)
-        except OAuthIdentityAlreadyLinkedError:
-            await accounts.delete(user.id)
-            raise
-        return created
+class MongoAccountThenIdentity(AccountThenIdentity, MongoOAuthIdentities):
+    def accounts(self) -> MongoUsers:
+        return MongoUsers(self._db, self._clock)
 
 
 class MongoMakesAnAccountBeforeItsIdentity(MongoMutant):
     clauses = ("OID-02",)
-    repositories: ClassVar = {"oauth_identities": AccountThenIdentity}
+    repositories: ClassVar = {"oauth_identities": MongoAccountThenIdentity}
 
 
 class WithoutExpiry(MongoPending):

@@ -195,22 +195,31 @@ class LinksToWhoIsBeingDeleted(Mutant):
     repositories: ClassVar = {"oauth_identities": UncheckedIdentities}
 
 
-class AccountThenIdentity(MemoryOAuthIdentities):
-    async def create_with_user(self, user: User, identity: OAuthIdentity) -> User:
-        accounts = MemoryUsers(self._store, self._clock)
-        created = await accounts.create(user)
+class AccountThenIdentity:
+    """Stores an account before its identity, and deletes it again where that is taken."""
+
+    def accounts(self) -> Any:
+        raise NotImplementedError
+
+    async def create_with_user(self: Any, user: User, identity: OAuthIdentity) -> User:
+        created: User = await self.accounts().create(user)
         await asyncio.sleep(0)
         try:
             await self.create(identity)
         except OAuthIdentityAlreadyLinkedError:
-            await accounts.delete(user.id)
+            await self.accounts().delete(user.id)
             raise
         return created
 
 
+class MemoryAccountThenIdentity(AccountThenIdentity, MemoryOAuthIdentities):
+    def accounts(self) -> MemoryUsers:
+        return MemoryUsers(self._store, self._clock)
+
+
 class MakesAnAccountBeforeItsIdentity(Mutant):
     clauses = ("OID-02",)
-    repositories: ClassVar = {"oauth_identities": AccountThenIdentity}
+    repositories: ClassVar = {"oauth_identities": MemoryAccountThenIdentity}
 
 
 class PayAfterCompare(MemoryMfaCodes):

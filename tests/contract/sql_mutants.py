@@ -20,15 +20,15 @@ from regstack.backends.sql.oauth_states import SqlOAuthStates
 from regstack.backends.sql.pending import SqlPending
 from regstack.backends.sql.repository import columns_of
 from regstack.backends.sql.users import SqlUsers
-from regstack.errors import BackendUnavailable, LastSuperuserError, OAuthIdentityAlreadyLinkedError
+from regstack.errors import BackendUnavailable, LastSuperuserError
 from regstack.models.instant import instant
 from regstack.models.mfa_code import MfaOutcome, MfaVerifyResult
-from regstack.models.oauth_identity import OAuthIdentity
 from regstack.models.oauth_state import OAuthState
 from regstack.models.pending import PendingRegistration
 from regstack.models.user import User
 from regstack.testing.harness import Harness
 from tests.contract.harnesses import KeptPostgresHarness, SqliteHarness
+from tests.contract.mutants import AccountThenIdentity
 
 
 class SqlMutant(Harness):
@@ -171,21 +171,14 @@ class ExchangesTwice(SqlMutant):
     repositories: ClassVar = {"oauth_states": LookFirst}
 
 
-class AccountThenIdentity(SqlOAuthIdentities):
-    async def create_with_user(self, user: User, identity: OAuthIdentity) -> User:
-        accounts = SqlUsers(self._db, self._tables, self._clock)
-        created = await accounts.create(user)
-        try:
-            await self.create(identity)
-        except OAuthIdentityAlreadyLinkedError:
-            await accounts.delete(user.id)
-            raise
-        return created
+class SqlAccountThenIdentity(AccountThenIdentity, SqlOAuthIdentities):
+    def accounts(self) -> SqlUsers:
+        return SqlUsers(self._db, self._tables, self._clock)
 
 
 class MakesAnAccountBeforeItsIdentity(SqlMutant):
     clauses = ("OID-02",)
-    repositories: ClassVar = {"oauth_identities": AccountThenIdentity}
+    repositories: ClassVar = {"oauth_identities": SqlAccountThenIdentity}
 
 
 class StaleKey(SqlUsers):
