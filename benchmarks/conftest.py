@@ -19,7 +19,12 @@ from benchmarks.figures import Figures
 from benchmarks.results import page
 from benchmarks.running import Running
 from benchmarks.server import LIBRARIES
-from tests.conftest import database_url, make_world  # type: ignore[attr-defined] # noqa: F401 - fixtures
+from tests.conftest import (  # type: ignore[attr-defined]
+    database_url,  # noqa: F401 - a fixture, as the others
+    make_world,  # noqa: F401
+    migrated_file,  # noqa: F401
+    plugins,  # noqa: F401
+)
 from tests.http.test_round_trips import meter  # noqa: F401 - a fixture
 from tests.servers.databases import PostgresDatabases
 from tests.servers.mongo import MongoReplicaSet

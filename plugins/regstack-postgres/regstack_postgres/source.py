@@ -270,7 +270,7 @@ class PoolSource(Source):
 
     async def _return_kept(self) -> None:
         while self._kept:
-            await self._return(self._kept.pop()[0])
+            await _taken_back(self._return, self._kept.pop()[0])
 
     async def _return(self, connection: Any) -> None:
         """Give a connection back to the driver's pool, which waits for what was cancelled on it."""
@@ -293,10 +293,14 @@ class PoolSource(Source):
             return
         pool, self._pool = self._pool, None
         if pool is not None:
-            with suppress(TimeoutError):
+            try:
                 async with asyncio.timeout(CLEAN_UP_SECONDS):
                     await self._return_kept()
                     await pool.close()
+            except _REFUSALS:
+                pass  # it took too long, or a connection broke off while it was closed
+            finally:
+                pool.terminate()
 
     def _leave(self) -> None:
         """End the pool of another event loop, which is closed or belongs to another thread."""

@@ -63,8 +63,8 @@ async def build(clock: FrozenClock) -> AsyncIterator[OpenBackend]:
 
 
 @pytest.fixture
-def open_backend(build: OpenBackend, url: str) -> OpenBackend:
-    """Build backends over the test's database, unless `database_url` says otherwise."""
+def open_backend(url: str, build: OpenBackend) -> OpenBackend:
+    """Build backends over the test's database, which outlives them, unless `database_url` says otherwise."""
     return lambda **settings: build(**({"database_url": url} | settings))
 
 

@@ -17,6 +17,7 @@ from regstack.errors import ConfigurationError
 from regstack.models.user import User
 from regstack_postgres import source
 from regstack_postgres.backend import PostgresBackend
+from regstack_postgres.source import PoolSource
 
 pytestmark = pytest.mark.anyio
 
@@ -164,6 +165,23 @@ async def test_closing_twice_is_fine_and_ends_all_sessions(
         return bool(await administer(SESSIONS) == 0)
 
     await until(nobody_is_left)
+
+
+@pytest.mark.parametrize("act", ["close", "expire"])
+async def test_connections_that_break_off_while_they_go_back_are_gone(
+    backend: PostgresBackend, act: str
+) -> None:
+    async def used() -> int:
+        return len(await asyncio.gather(*(backend.users.count() for _ in range(20))))
+
+    assert await used() == 20
+    pool = backend.executor._source
+    assert isinstance(pool, PoolSource)
+    assert pool._kept
+    for connection, _ in pool._kept:
+        connection._transport.abort()  # the driver hears of it in the next turn of the loop
+    await (backend.aclose() if act == "close" else pool.expire())
+    assert await used() == 20
 
 
 async def test_an_engine_of_the_host_is_used_and_left_open(
