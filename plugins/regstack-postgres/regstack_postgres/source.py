@@ -349,7 +349,8 @@ class EngineSource(Source):
         await greenlet_spawn(lender.invalidate if connection.is_closed() else lender.close)
 
     async def aclose(self) -> None:
-        """Leave the engine open."""
+        """Leave the engine open, with all connections back that are still being cleaned."""
+        await asyncio.gather(*self._cleaning, return_exceptions=True)
 
 
 async def _taken_back(give: Callable[[Any], Awaitable[None]], connection: Any) -> None:
