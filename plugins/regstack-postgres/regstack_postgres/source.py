@@ -350,7 +350,9 @@ class EngineSource(Source):
 
     async def aclose(self) -> None:
         """Leave the engine open, with all connections back that are still being cleaned."""
-        await asyncio.gather(*self._cleaning, return_exceptions=True)
+        loop = asyncio.get_running_loop()
+        here = [task for task in self._cleaning if task.get_loop() is loop]
+        await asyncio.gather(*here, return_exceptions=True)
 
 
 async def _taken_back(give: Callable[[Any], Awaitable[None]], connection: Any) -> None:

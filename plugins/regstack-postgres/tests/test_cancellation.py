@@ -162,3 +162,26 @@ async def test_what_was_cancelled_is_settled_before_its_connection_is_used_again
         assert not any(connection._protocol._is_cancelling() for connection in kept)
     await other.close()
     assert await backend.users.get_by_id(user.id) == user
+
+
+async def test_closing_waits_until_a_host_s_engine_has_its_connections_back(
+    url: str, clock: FrozenClock, make_user: Callable[..., User]
+) -> None:
+    engine = create_async_engine(url.replace("postgresql:", "postgresql+asyncpg:"), pool_size=1)
+    backend = PostgresBackend.from_engine(engine, config=RegStackConfig(), clock=clock)
+    user = await backend.users.create(make_user())
+    other = await asyncpg.connect(url)
+    async with other.transaction():
+        await other.execute("SELECT 1 FROM regstack_users FOR UPDATE")
+        change = asyncio.create_task(backend.users.set_password(user.id, "new"))
+        async with asyncio.timeout(60):
+            while not await other.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                pass  # each question lets the loop go on
+        while not change.done():
+            change.cancel()
+            await asyncio.sleep(0)
+        assert engine.pool.checkedout() == 1  # type: ignore[attr-defined]
+        await backend.aclose()
+        assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+    await other.close()
+    await engine.dispose()
