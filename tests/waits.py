@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from regstack import RegStack
 from regstack.backends.sql.executor import Transaction
-from regstack.testing.proxy import Address, FaultProxy
 from tests.servers.mongo import sent_by_the_driver
+from tests.tap import tapped
 
 T = TypeVar("T")
 
@@ -178,26 +177,9 @@ class _Watched(Transaction):
         await self._transaction.lock(name)
 
 
-def on_the_wire(url: str, waits: Waits) -> FaultProxy:
-    """Make a proxy before a server that counts; see `through`."""
-    parts = urlsplit(url)
-    assert parts.hostname
-    assert parts.port
-    is_mongo = parts.scheme == "mongodb"
-    return FaultProxy(
-        Address(parts.hostname, parts.port),
-        is_upkeep=sent_by_the_driver if is_mongo else _is_greeting,
-        pace=waits,
-    )
-
-
-def through(url: str, proxy: FaultProxy) -> str:
-    """Give the URL of the same database by way of a proxy."""
-    parts = urlsplit(url)
-    user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
-    # A set would name its members' own addresses.
-    query = "directConnection=true" if parts.scheme == "mongodb" else parts.query
-    return parts._replace(netloc=f"{user}{proxy.address.host}:{proxy.address.port}", query=query).geturl()
+def count_on_the_wire(url: str, waits: Waits) -> AbstractContextManager[None]:
+    """Count what is sent over the connections to a server that are opened meanwhile."""
+    return tapped(waits, is_upkeep=sent_by_the_driver if url.startswith("mongodb") else _is_greeting)
 
 
 def _is_greeting(request: bytes) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
 _CHUNK = 1 << 16
 _LONGEST_REQUEST_KEPT = 4096
@@ -34,16 +34,6 @@ class Exchange:
     answered: bool = False
 
 
-class Pace(Protocol):
-    """Says when answers may pass."""
-
-    def asked(self, request: bytes) -> None:
-        """Take notice of a request that goes to the server now."""
-
-    async def answered(self, request: bytes) -> None:
-        """Return once the answer to a request may pass; called when it begins."""
-
-
 class FaultProxy:
     """Passes bytes between clients and a server, on the event loop that started it.
 
@@ -54,21 +44,17 @@ class FaultProxy:
         target: the server.
         is_upkeep: says of the bytes of a request that the driver sends it by itself (monitoring,
             handshakes); such exchanges are not counted, and `cut_reply` lets them pass.
-        pace: says when the answers to all others may pass; without it at once.
 
     Attributes:
         exchanges: what was asked, oldest first, upkeep left out.
         cuts: connections that `cut_reply` has broken.
     """
 
-    def __init__(
-        self, target: Address, *, is_upkeep: Callable[[bytes], bool], pace: Pace | None = None
-    ) -> None:
+    def __init__(self, target: Address, *, is_upkeep: Callable[[bytes], bool]) -> None:
         self.exchanges: list[Exchange] = []
         self.cuts = 0
         self._target = target
         self._is_upkeep = is_upkeep
-        self._pace = pace
         self._server: asyncio.Server | None = None
         self._address = Address("127.0.0.1", 0)
         self._links: set[_Link] = set()
@@ -161,16 +147,8 @@ class FaultProxy:
         """Note a request; None for upkeep."""
         if self._is_upkeep(request):
             return None
-        if self._pace is not None:
-            self._pace.asked(request)
         self.exchanges.append(Exchange(request[:_LONGEST_REQUEST_KEPT]))
         return self.exchanges[-1]
-
-    async def _answered(self, exchange: Exchange) -> None:
-        """Let an answer wait for its turn."""
-        exchange.answered = True
-        if self._pace is not None:
-            await self._pace.answered(exchange.request)
 
     def _cuts(self) -> bool:
         """Say whether the answer that begins now is the one to be lost."""
@@ -213,27 +191,27 @@ class _Link:
         self,
         source: asyncio.StreamReader,
         target: asyncio.StreamWriter,
-        note: Callable[[bytes], Awaitable[bool]],
+        note: Callable[[bytes], bool],
     ) -> None:
         with suppress(ConnectionError):
             while data := await source.read(_CHUNK):
                 await self._proxy._passing.wait()  # noqa: SLF001 - one thing in two classes
-                if not await note(data):
+                if not note(data):
                     break
                 target.write(data)
                 await target.drain()
         self.abort()
 
-    async def _request(self, data: bytes) -> bool:
+    def _request(self, data: bytes) -> bool:
         if not self._asking:
             self._asking = True
             self._current = self._proxy._asked(data)  # noqa: SLF001
         return True
 
-    async def _reply(self, data: bytes) -> bool:
+    def _reply(self, data: bytes) -> bool:
         began, self._asking = self._asking, False
         if began and self._current is not None:
             if self._proxy._cuts():  # noqa: SLF001
                 return False
-            await self._proxy._answered(self._current)  # noqa: SLF001
+            self._current.answered = True
         return True

@@ -19,7 +19,7 @@ import pytest
 from tests.everything import everything_on, mounted
 from tests.security.walk import KNOWN, WALK, Step, Walk
 from tests.social import providers
-from tests.waits import Waits, count_sqlite, on_the_wire, through
+from tests.waits import Waits, count_on_the_wire, count_sqlite
 
 pytestmark = pytest.mark.anyio
 
@@ -141,8 +141,7 @@ async def meter(make_world: Any, database_url: str, request: pytest.FixtureReque
     settings = everything_on() | {"oauth_providers": providers()} | getattr(request, "param", {})
     async with AsyncExitStack() as stack:
         if not database_url.startswith("sqlite"):
-            proxy = await stack.enter_async_context(on_the_wire(database_url, waits))
-            settings["database_url"] = through(database_url, proxy)
+            stack.enter_context(count_on_the_wire(database_url, waits))
         world = await make_world(**settings)
         if database_url.startswith("sqlite"):
             count_sqlite(world.rs, waits)
