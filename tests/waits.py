@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
@@ -25,9 +25,14 @@ class Waits:
     shares it; they pass together, once all have come and nothing more is asked. So what is sent
     together is one wait on a machine of any speed, and what needs an answer first is another.
     Computing takes no time beside it (`computing`).
+
+    Args:
+        prepares: says of a request that it only prepares a statement at its first use on a connection,
+            which is no round trip of its own (COM-13): what is sent next belongs to the same wait.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, prepares: Callable[[bytes], bool] = lambda _: False) -> None:
+        self._prepares = prepares
         self._seen: list[list[str]] = []
         self._asked = 0
         self._under_way = 0
@@ -52,7 +57,7 @@ class Waits:
         """Return when the answer may pass."""
         turn = self._pass
         self._ended()
-        if turn is not None and not _prepares(request):
+        if turn is not None and not self._prepares(request):
             await turn.wait()
 
     async def during(self, what: str, running: Awaitable[T], *, behind: bool = False) -> T:
@@ -86,7 +91,7 @@ class Waits:
             self._pacing = asyncio.get_running_loop().create_task(self._pace(self._pass))
             self._seen.append([])
         self._asked += 1
-        if not _prepares(request):
+        if not self._prepares(request):
             self._seen[-1].append(_told(request))
 
     def _begun(self) -> None:
@@ -109,11 +114,8 @@ class Waits:
         turn.set()
 
 
-def _prepares(request: bytes) -> bool:
-    """Say whether this is PostgreSQL's preparation of a statement at its first use on a connection.
-
-    It is no round trip of its own (COM-13), and what is sent next belongs to the wait that it is in.
-    """
+def prepares_on_postgres(request: bytes) -> bool:
+    """Say whether messages to PostgreSQL parse a statement and do not execute it."""
     at, types = 0, set()
     while request[:1] == b"P" and len(request) >= at + 5:
         types.add(request[at : at + 1])

@@ -19,7 +19,7 @@ import pytest
 from tests.everything import everything_on, mounted
 from tests.security.walk import KNOWN, WALK, Step, Walk
 from tests.social import providers
-from tests.waits import Waits, count_on_the_wire, count_sqlite
+from tests.waits import Waits, count_on_the_wire, count_sqlite, prepares_on_postgres
 
 pytestmark = pytest.mark.anyio
 
@@ -137,7 +137,7 @@ class Meter(Walk):
 @pytest.fixture
 async def meter(make_world: Any, database_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Meter]:
     """A walker in front of an application whose storage is counted; a parameter are settings."""
-    waits = Waits()
+    waits = Waits(prepares=prepares_on_postgres) if database_url.startswith("postgres") else Waits()
     settings = everything_on() | {"oauth_providers": providers()} | getattr(request, "param", {})
     async with AsyncExitStack() as stack:
         if not database_url.startswith("sqlite"):
