@@ -94,12 +94,17 @@ async def _credentials(backend: Backend, make: Builder) -> Operations:
     users, now, later = backend.users, make.clock.now(), make.clock.now() + HOUR
     user = await users.create(make.user())
     reset, change, new_email = make.hash(), make.hash(), make.email()
+    squatted = await users.create(make.user())
+    await backend.oauth_identities.create(make.identity(squatted.id))
+    await backend.mfa_codes.put(make.code(squatted.id))
     return {
         "users.rehash_password": lambda: users.rehash_password(
             user.id, old_hash=str(user.hashed_password), new_hash="x"
         ),
         "users.set_password": lambda: users.set_password(user.id, "y", token_version=0),
         "users.invalidate_tokens": lambda: users.invalidate_tokens(user.id),
+        "users.hand_over": lambda: users.hand_over(squatted.id, token_version=0),
+        "users.hand_over, refused": lambda: users.hand_over(squatted.id, token_version=0),
         "users.put_reset_token": lambda: users.put_reset_token(user.id, reset, later, token_version=2),
         "users.reset_password": lambda: users.reset_password(reset, "z", now),
         "users.reset_password, used": lambda: users.reset_password(reset, "z", now),
@@ -209,7 +214,7 @@ async def _identities(backend: Backend, make: Builder) -> Operations:
         "oauth_identities.create, taken": lambda: _refused(
             OAuthIdentityAlreadyLinkedError, identities.create(make.identity(user.id))
         ),
-        "oauth_identities.create, a second one": lambda: identities.create(other),
+        "oauth_identities.create, a second one": lambda: identities.create(other, token_version=0),
         "oauth_identities.create_with_user": lambda: identities.create_with_user(
             new := make.user(), make.identity(new.id)
         ),

@@ -168,6 +168,15 @@ class UserRepoProtocol(Protocol):
     async def invalidate_tokens(self, user_id: str) -> User | None:
         """End all sessions (USR-02, USR-03)."""
 
+    async def hand_over(self, user_id: str, *, token_version: int) -> User | None:
+        """Give an account with an unconfirmed address to the owner of the address, who is known now.
+
+        USR-15  Only while the account is unverified and has that `token_version`, so one winner. In one
+                step it is verified, all sessions end (USR-02, USR-03), and password, phone number,
+                second factor, identities and codes are gone, whoever set them. A link that is under
+                way is gone with them, or is refused where it has a guard (USR-09).
+        """
+
     async def put_reset_token(
         self, user_id: str, token_hash: str, expires_at: datetime, *, token_version: int | None = None
     ) -> bool:
@@ -374,12 +383,15 @@ class OAuthIdentityRepoProtocol(Protocol):
     OID-01  Unique on (issuer, subject) and on (user_id, provider), under races too.
     """
 
-    async def create(self, identity: OAuthIdentity) -> OAuthIdentity:
+    async def create(self, identity: OAuthIdentity, *, token_version: int | None = None) -> OAuthIdentity:
         """Link an identity. A repeat with the same id answers with what is stored.
+
+        With `token_version`, only if the account still has that value (USR-09).
 
         Raises:
             OAuthIdentityAlreadyLinkedError: the identity, or the user's place, is taken (OID-01).
-            UserNotFoundError: there is no such user, also when it is deleted at this instant.
+            UserNotFoundError: there is no such user, also when it is deleted at this instant, or it
+                has another `token_version`.
         """
 
     async def create_with_user(self, user: User, identity: OAuthIdentity) -> User:

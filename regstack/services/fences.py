@@ -106,7 +106,7 @@ class FencedUsers(_Fenced):
         {
             *("record_login", "rehash_password", "update_profile", "set_phone", "set_mfa_enabled"),
             *("set_password", "invalidate_tokens", "put_reset_token", "put_email_change", "set_flags"),
-            "delete",
+            *("hand_over", "delete"),
         }
     )
     of_whom_the_answer_says = frozenset({"create_from_pending", "reset_password", "confirm_email_change"})

@@ -61,9 +61,6 @@ ONE_AT_A_TIME = Rule(1, timedelta(minutes=1))
 UNLINK = "oauth-unlink"
 """Purpose of a turn at unlinking."""
 
-CLAIM = "oauth-claim"
-"""Purpose of a turn at handing an account over."""
-
 _LONGEST_NAME = 200
 _LONGEST_ID = 255
 """Characters of a subject (OpenID Connect Core 1.0, section 2), and of an issuer."""
@@ -246,7 +243,7 @@ class OAuthAccounts:
         if not owner.is_active:
             raise AccountDisabled
         if not owner.is_verified:
-            owner = await self._claim_in_turn(owner)
+            owner = await self._hand_over(owner)
         try:
             return Entrance(owner, await self._link(owner, provider, external))
         except OAuthIdentityAlreadyLinkedError:
@@ -281,56 +278,26 @@ class OAuthAccounts:
         if await self._identities.find_by_subject(external.issuer, external.subject) is not None:
             raise _CameBetweenError
 
-    async def _claim_in_turn(self, squatted: User) -> User:
-        """Claim an account, unless another sign-in of its owner is at that."""
-        turn = await self._throttle.claim(f"{CLAIM}:{squatted.id}", ONE_AT_A_TIME)
-        if not turn.allowed:
-            raise _CameBetweenError
-        try:
-            # What was read before this turn may be what a turn before it had half done.
-            current = await self._users.get_by_id(squatted.id)
-            if current is None or current.is_verified:
-                raise _CameBetweenError
-            return await self._claim(current)
-        finally:
-            await self._throttle.lift(CLAIM, squatted.id)
-
-    async def _claim(self, squatted: User) -> User:
+    async def _hand_over(self, squatted: User) -> User:
         """Hand an account with an unconfirmed address to the owner of that address.
 
-        Whoever made it may have been anybody (account pre-hijacking): password
-        and sessions end first, then every other way in, and only then it counts as verified. A
-        crash in between leaves it to be claimed again.
+        Whoever made it may have been anybody (account pre-hijacking).
         """
-        if await self._users.set_password(squatted.id, None, token_version=squatted.token_version) is None:
+        owned = await self._users.hand_over(squatted.id, token_version=squatted.token_version)
+        if owned is None:
             raise _CameBetweenError
-        await self._identities.delete_by_user_id(squatted.id)
-        await self._users.set_mfa_enabled(squatted.id, enabled=False)
-        await self._users.set_phone(squatted.id, None)
-        claimed = await self._users.set_flags(squatted.id, is_verified=True)
-        if claimed is None:
-            raise _CameBetweenError
-        await self._pending.delete_by_email(claimed.email_key)
-        self._audit.record("oauth_claim", user=claimed)
-        self._events.fire("user_verified", user=claimed)
-        return claimed
+        await self._pending.delete_by_email(owned.email_key)
+        self._audit.record("oauth_claim", user=owned)
+        self._events.fire("user_verified", user=owned)
+        return owned
 
     async def _link(self, user: User, provider: str, external: ExternalAccount) -> OAuthIdentity:
-        """Link, unless the account's sessions ended since `user` was read.
-
-        The identity first, the look after it: whoever ends the sessions, and unlinks what is
-        there, either sees the identity or is seen here.
-        """
+        """Link, unless the account's sessions ended since `user` was read."""
+        identity = self._new_identity(user, provider, external)
         try:
-            identity = await self._identities.create(self._new_identity(user, provider, external))
+            await self._identities.create(identity, token_version=user.token_version)
         except UserNotFoundError:
             raise _CameBetweenError from None
-        current = await self._users.get_by_id(user.id)
-        if current is None or current.token_version != user.token_version:
-            found = await self._identities.find_by_subject(identity.issuer, identity.subject)
-            if found is not None and found.id == identity.id:
-                await self._identities.delete(user.id, provider)
-            raise _CameBetweenError
         self._notices.provider_linked(user, self._label(provider))
         self._audit.record("oauth_link", user=user, provider=provider)
         self._events.fire("oauth_account_linked", user=user, provider=provider)

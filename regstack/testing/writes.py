@@ -86,6 +86,32 @@ async def _set_password(backend: Backend, make: Builder) -> Write:
     )
 
 
+async def _hand_over(backend: Backend, make: Builder) -> Write:
+    user = await backend.users.create(make.user(phone_number="+41446681800"))
+    linked = Capability.OAUTH in backend.capabilities
+    if linked:
+        await backend.oauth_identities.create(make.identity(user.id))
+
+    async def is_done(backend: Backend) -> bool:
+        stored = await backend.users.get_by_id(user.id)
+        return stored is not None and stored.is_verified
+
+    async def is_whole(backend: Backend) -> bool:
+        stored = await backend.users.get_by_id(user.id)
+        left = await backend.oauth_identities.list_for_user(user.id) if linked else []
+        return (
+            stored is not None and stored.token_version == 1 and stored.hashed_password is None and not left
+        )
+
+    return Write(
+        call("users.hand_over", user.id, token_version=0),
+        lambda answer: answer is not None and answer.token_version == 1,
+        _is_none,
+        is_done,
+        is_whole,
+    )
+
+
 async def _reset_password(backend: Backend, make: Builder) -> Write:
     user, token = await backend.users.create(make.user()), make.hash()
     await backend.users.put_reset_token(user.id, token, make.clock.now() + HOUR)
@@ -332,6 +358,7 @@ WRITES: dict[str, Prepare] = {
     "users.create": _create,
     "users.create_from_pending": _create_from_pending,
     "users.set_password": _set_password,
+    "users.hand_over": _hand_over,
     "users.reset_password": _reset_password,
     "users.confirm_email_change": _confirm_email_change,
     "users.set_flags": _demote,

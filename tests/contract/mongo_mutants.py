@@ -10,6 +10,7 @@ from regstack.models.instant import instant
 from regstack.models.mfa_code import MfaOutcome, MfaVerifyResult
 from regstack.models.oauth_identity import OAuthIdentity
 from regstack.models.pending import PendingRegistration
+from regstack.models.user import User
 from regstack_mongo.attempts import MongoAttempts
 from regstack_mongo.mfa_codes import MongoMfaCodes
 from regstack_mongo.oauth_identities import MongoOAuthIdentities
@@ -98,10 +99,10 @@ class MongoCountsSuperusersWithoutARollCall(MongoMutant):
 
 
 class LookThenPush(MongoOAuthIdentities):
-    async def create(self, identity: OAuthIdentity) -> OAuthIdentity:
+    async def create(self, identity: OAuthIdentity, *, token_version: int | None = None) -> OAuthIdentity:
         linked = await self.list_for_user(identity.user_id)
         if any(each.provider == identity.provider for each in linked):
-            return await super().create(identity)
+            return await super().create(identity, token_version=token_version)
         new = {
             "id": identity.id,
             "key": identity.id,  # unique whatever the subject is
@@ -123,6 +124,20 @@ class LookThenPush(MongoOAuthIdentities):
 class MongoLinksTwice(MongoMutant):
     clauses = ("OID-01",)
     repositories: ClassVar = {"oauth_identities": LookThenPush}
+
+
+class UnlinkingFirst(MongoUsers):
+    async def hand_over(self, user_id: str, *, token_version: int) -> User | None:
+        identities = MongoOAuthIdentities(self._db, self._clock)
+        await identities.delete_by_user_id(user_id)
+        if await self.set_password(user_id, None, token_version=token_version) is None:
+            return None
+        return await self.set_flags(user_id, is_verified=True)
+
+
+class MongoUnlinksBeforeItHandsOver(MongoMutant):
+    clauses = ("USR-15",)
+    repositories: ClassVar = {"users": UnlinkingFirst}
 
 
 class MongoAccountThenIdentity(AccountThenIdentity, MongoOAuthIdentities):

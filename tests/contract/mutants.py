@@ -181,18 +181,28 @@ class TakesNaiveTime(Mutant):
 
 
 class UncheckedIdentities(MemoryOAuthIdentities):
-    async def create(self, identity: Any) -> Any:
+    async def create(self, identity: OAuthIdentity, *, token_version: int | None = None) -> OAuthIdentity:
         known = identity.user_id in self._store.users
         await asyncio.sleep(0)
         if known and identity.user_id not in self._store.users:
             self._store.identities[identity.id] = identity
             return identity
-        return await super().create(identity)
+        return await super().create(identity, token_version=token_version)
 
 
 class LinksToWhoIsBeingDeleted(Mutant):
     clauses = ("USR-05",)
     repositories: ClassVar = {"oauth_identities": UncheckedIdentities}
+
+
+class Unguarded(MemoryOAuthIdentities):
+    async def create(self, identity: OAuthIdentity, *, token_version: int | None = None) -> OAuthIdentity:
+        return await super().create(identity)
+
+
+class LinksWhateverTheVersion(Mutant):
+    clauses = ("USR-09", "USR-15")
+    repositories: ClassVar = {"oauth_identities": Unguarded}
 
 
 class AccountThenIdentity:

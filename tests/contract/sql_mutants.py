@@ -20,9 +20,10 @@ from regstack.backends.sql.oauth_states import SqlOAuthStates
 from regstack.backends.sql.pending import SqlPending
 from regstack.backends.sql.repository import columns_of
 from regstack.backends.sql.users import SqlUsers
-from regstack.errors import BackendUnavailable, LastSuperuserError
+from regstack.errors import BackendUnavailable, LastSuperuserError, UserNotFoundError
 from regstack.models.instant import instant
 from regstack.models.mfa_code import MfaOutcome, MfaVerifyResult
+from regstack.models.oauth_identity import OAuthIdentity
 from regstack.models.oauth_state import OAuthState
 from regstack.models.pending import PendingRegistration
 from regstack.models.user import User
@@ -171,6 +172,31 @@ class ExchangesTwice(SqlMutant):
     repositories: ClassVar = {"oauth_states": LookFirst}
 
 
+class UnlinkingFirst(SqlUsers):
+    async def hand_over(self, user_id: str, *, token_version: int) -> User | None:
+        for statement in self._drop_owned:
+            await self._db.execute(statement, user=user_id)
+        return await self._changed(self._hand_over, user=user_id, version=token_version)
+
+
+class UnlinksBeforeItHandsOver(SqlMutant):
+    clauses = ("USR-15",)
+    repositories: ClassVar = {"users": UnlinkingFirst}
+
+
+class LookThenLink(SqlOAuthIdentities):
+    async def create(self, identity: OAuthIdentity, *, token_version: int | None = None) -> OAuthIdentity:
+        row = await self._db.fetch_one(self._user_by_id, user=identity.user_id)
+        if row is None or token_version not in {None, User(*row).token_version}:
+            raise UserNotFoundError
+        return await super().create(identity)
+
+
+class LinksAfterALook(SqlMutant):
+    clauses = ("USR-15",)
+    repositories: ClassVar = {"oauth_identities": LookThenLink}
+
+
 class SqlAccountThenIdentity(AccountThenIdentity, SqlOAuthIdentities):
     def accounts(self) -> SqlUsers:
         return SqlUsers(self._db, self._tables, self._clock)
@@ -259,6 +285,9 @@ class SqliteExchangesTwice(ExchangesTwice, SqliteHarness): ...
 class SqliteMakesAnAccountBeforeItsIdentity(MakesAnAccountBeforeItsIdentity, SqliteHarness): ...
 
 
+class SqliteUnlinksBeforeItHandsOver(UnlinksBeforeItHandsOver, SqliteHarness): ...
+
+
 class SqliteSearchesTheFormerName(SearchesTheFormerName, SqliteHarness): ...
 
 
@@ -269,6 +298,12 @@ class PostgresComparesBeforeItIsPaid(ComparesBeforeItIsPaid, KeptPostgresHarness
 
 
 class PostgresCountsSuperusersWithoutLock(CountsSuperusersWithoutLock, KeptPostgresHarness): ...
+
+
+class PostgresUnlinksBeforeItHandsOver(UnlinksBeforeItHandsOver, KeptPostgresHarness): ...
+
+
+class PostgresLinksAfterALook(LinksAfterALook, KeptPostgresHarness): ...
 
 
 class PostgresRetriesBlindly(RetriesBlindly, KeptPostgresHarness): ...

@@ -108,6 +108,48 @@ class TakesZeroForNoGuard(Mutant):
     repositories: ClassVar = {"users": ZeroIsNoGuard}
 
 
+class UnlinkingFirst(Users):
+    async def hand_over(self, user_id: str, *, token_version: int) -> User | None:
+        drop_where(self._store.identities, lambda row: row.user_id == user_id)
+        for _ in range(4):
+            await asyncio.sleep(0)
+        linked_since = dict(self._store.identities)
+        user = await super().hand_over(user_id, token_version=token_version)
+        self._store.identities.update(linked_since)
+        return user
+
+
+class UnlinksBeforeItHandsOver(Mutant):
+    clauses = ("USR-15",)
+    repositories: ClassVar = {"users": UnlinkingFirst}
+
+
+class HandingOver(Users):
+    async def hand_over(self, user_id: str, *, token_version: int) -> User | None:
+        user = self._store.users.get(user_id)
+        if user is not None:
+            self._store.users[user_id] = replace(user, is_verified=False)
+        return await super().hand_over(user_id, token_version=token_version)
+
+
+class HandsOverWhatIsConfirmed(Mutant):
+    clauses = ("USR-15",)
+    repositories: ClassVar = {"users": HandingOver}
+
+
+class InSteps(Users):
+    async def hand_over(self, user_id: str, *, token_version: int) -> User | None:
+        if await self.set_password(user_id, None, token_version=token_version) is None:
+            return None
+        await asyncio.sleep(0)
+        return await super().hand_over(user_id, token_version=token_version + 1)
+
+
+class HandsOverInSteps(Mutant):
+    clauses = ("USR-15", "COM-09")
+    repositories: ClassVar = {"users": InSteps}
+
+
 class KeepingUsers(Users):
     async def reset_password(self, token_hash: str, hashed: str, now: datetime) -> User | None:
         changes = dict(self._store.email_changes)

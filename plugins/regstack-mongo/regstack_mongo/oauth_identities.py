@@ -16,7 +16,7 @@ from regstack.models.oauth_identity import OAuthIdentity
 from regstack_mongo.errors import UniqueViolation
 from regstack_mongo.repository import Repository, optional
 from regstack_mongo.user_creation import inserted
-from regstack_mongo.user_documents import document_of, user_of
+from regstack_mongo.user_documents import document_of, this_user, user_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 class MongoOAuthIdentities(Repository):
     """Implements `regstack.backends.protocols.OAuthIdentityRepoProtocol`."""
 
-    async def create(self, identity: OAuthIdentity) -> OAuthIdentity:
+    async def create(self, identity: OAuthIdentity, *, token_version: int | None = None) -> OAuthIdentity:
         new = _part_of(identity)
         vacant = {
-            "_id": identity.user_id,
+            **this_user(identity.user_id, token_version),
             "identities.provider": {"$ne": identity.provider},
             "identities.key": {"$ne": new["key"]},
             "identities.id": {"$ne": identity.id},
@@ -45,7 +45,7 @@ class MongoOAuthIdentities(Repository):
                 return _identity(identity.user_id, new)
         except UniqueViolation as violation:
             cause = violation.__cause__
-        return await self._refused(identity, cause)
+        return await self._refused(identity, token_version, cause)
 
     async def create_with_user(self, user: User, identity: OAuthIdentity) -> User:
         new = document_of(user) | {"identities": [_part_of(identity)]}
@@ -56,7 +56,9 @@ class MongoOAuthIdentities(Repository):
             cause = violation.__cause__
         raise (UserAlreadyExistsError if address else OAuthIdentityAlreadyLinkedError) from cause
 
-    async def _refused(self, identity: OAuthIdentity, cause: BaseException | None) -> OAuthIdentity:
+    async def _refused(
+        self, identity: OAuthIdentity, token_version: int | None, cause: BaseException | None
+    ) -> OAuthIdentity:
         """Say why an identity was not linked; a repeat is answered with what is stored."""
         row = await self._db.read(
             lambda connection: connection.users.find_one(
@@ -68,7 +70,7 @@ class MongoOAuthIdentities(Repository):
         if cause is None:
             user = await self._db.read(
                 lambda connection: connection.users.find_one(
-                    {"_id": identity.user_id}, {"identities.provider": 1}
+                    this_user(identity.user_id, token_version), {"identities.provider": 1}
                 )
             )
             if user is None:

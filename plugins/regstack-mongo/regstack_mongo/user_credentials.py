@@ -35,6 +35,17 @@ class UserCredentials(UserDocuments):
     async def invalidate_tokens(self, user_id: str) -> User | None:
         return await self._changed({"_id": user_id}, end_of_sessions(self._clock.now()))
 
+    async def hand_over(self, user_id: str, *, token_version: int) -> User | None:
+        update = end_of_sessions(
+            self._clock.now(),
+            hashed_password=None,
+            phone_number=None,
+            is_mfa_enabled=False,
+            is_verified=True,
+        )
+        update["$unset"] |= {"identities": "", "codes": ""}
+        return await self._changed(this_user(user_id, token_version) | {"is_verified": False}, update)
+
     async def put_reset_token(
         self, user_id: str, token_hash: str, expires_at: datetime, *, token_version: int | None = None
     ) -> bool:

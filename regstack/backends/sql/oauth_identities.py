@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, case, delete, insert, or_, select, update
+from sqlalchemy import Integer, bindparam, case, delete, insert, or_, select, update
 
-from regstack.backends.sql.executor import ForeignKeyViolation, UniqueViolation
+from regstack.backends.sql.executor import UniqueViolation
 from regstack.backends.sql.repository import Repository, columns_of, given_values, new_values
 from regstack.backends.sql.user_rows import given_account, new_account
 from regstack.errors import OAuthIdentityAlreadyLinkedError, UserAlreadyExistsError, UserNotFoundError
@@ -35,14 +35,23 @@ class SqlOAuthIdentities(Repository):
         this = c.id == bindparam("identity")
         when = bindparam("when", type_=c.last_used_at.type)
         latest = case((or_(c.last_used_at.is_(None), c.last_used_at < when), when), else_=c.last_used_at)
-        self._insert = db.prepare(insert(table).values(new_values(OAuthIdentity)).returning(*columns))
         users, account = tables.users, columns_of(tables.users, User)
+        new = new_values(OAuthIdentity)
+        version = bindparam("version", type_=Integer)
+        # Locked, so that the account is the same when the identity is there.
+        of_owner = (
+            select(*(bindparam(each.key, type_=c[name].type) for name, each in new.items()))
+            .where(
+                users.c.id == bindparam("new_user_id"),
+                or_(version.is_(None), users.c.token_version == version),
+            )
+            .with_for_update(read=True)
+        )
+        self._insert = db.prepare(insert(table).from_select(list(new), of_owner).returning(*columns))
         self._insert_user = db.prepare(
             db.idiom.insert(users).values(new_account()).on_conflict_do_nothing().returning(*account)
         )
-        self._insert_if_free = db.prepare(
-            db.idiom.insert(table).values(new_values(OAuthIdentity)).on_conflict_do_nothing()
-        )
+        self._insert_if_free = db.prepare(db.idiom.insert(table).values(new).on_conflict_do_nothing())
         self._user_by_id = db.prepare(select(*account).where(users.c.id == bindparam("user")))
         self._by_id = db.prepare(select(*columns).where(this))
         self._by_subject = db.prepare(
@@ -53,18 +62,18 @@ class SqlOAuthIdentities(Repository):
         self._delete_all = db.prepare(delete(table).where(of_user))
         self._touch = db.prepare(update(table).where(this).values(last_used_at=latest))
 
-    async def create(self, identity: OAuthIdentity) -> OAuthIdentity:
+    async def create(self, identity: OAuthIdentity, *, token_version: int | None = None) -> OAuthIdentity:
+        taken: UniqueViolation | None = None
         try:
-            row = await self._db.fetch_one(self._insert, **given_values(identity))
+            row = await self._db.fetch_one(self._insert, version=token_version, **given_values(identity))
         except UniqueViolation as violation:
-            row = await self._db.fetch_one(self._by_id, identity=identity.id)
-            if row is None:
-                raise OAuthIdentityAlreadyLinkedError from violation.__cause__
-        except ForeignKeyViolation as violation:
-            raise UserNotFoundError from violation.__cause__
-        if row is None:
-            raise TypeError("INSERT … RETURNING gave no row")
-        return OAuthIdentity(*row)
+            taken, row = violation, None
+        row = row or await self._db.fetch_one(self._by_id, identity=identity.id)
+        if row is not None:
+            return OAuthIdentity(*row)
+        if taken is not None:
+            raise OAuthIdentityAlreadyLinkedError from taken.__cause__
+        raise UserNotFoundError
 
     async def create_with_user(self, user: User, identity: OAuthIdentity) -> User:
         async def create(transaction: Transaction) -> User:

@@ -4,23 +4,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, delete, null, update
 
 from regstack.backends.sql.executor import UniqueViolation
 from regstack.backends.sql.user_rows import UserRows
 from regstack.errors import UserAlreadyExistsError
 from regstack.models.instant import instant
+from regstack.models.user import User
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from regstack.auth.clock import Clock
-    from regstack.backends.sql.executor import Executor
+    from regstack.backends.sql.executor import Executor, Transaction
     from regstack.backends.sql.tables import Tables
     from regstack.models.email_address import EmailAddress
-    from regstack.models.user import User
 
 
 class UserCredentials(UserRows):
@@ -42,6 +42,17 @@ class UserCredentials(UserRows):
             .returning(*self._columns)
         )
         self._invalidate = db.prepare(self._end_of_sessions().where(this).returning(*self._columns))
+        self._hand_over = db.prepare(
+            self._end_of_sessions(
+                hashed_password=null(), phone_number=null(), is_mfa_enabled=False, is_verified=True
+            )
+            .where(this, self._same_version, c.is_verified.is_(False))
+            .returning(*self._columns)
+        )
+        self._drop_owned = [
+            db.prepare(delete(table).where(table.c.user_id == bindparam("user")))
+            for table in (tables.oauth_identities, tables.mfa_codes)
+        ]
         self._put_reset = db.prepare(
             self._change(
                 reset_token_hash=bindparam("token"), reset_token_expires_at=bindparam("expiry")
@@ -82,6 +93,20 @@ class UserCredentials(UserRows):
 
     async def invalidate_tokens(self, user_id: str) -> User | None:
         return await self._changed(self._invalidate, user=user_id)
+
+    async def hand_over(self, user_id: str, *, token_version: int) -> User | None:
+        at = self._clock.now()
+
+        async def change(transaction: Transaction) -> list[Any] | None:
+            # The account first: links under way lock it, so none comes to be behind what is deleted.
+            row = await transaction.fetch_one(self._hand_over, user=user_id, version=token_version, at=at)
+            if row is not None:
+                for statement in self._drop_owned:
+                    await transaction.execute(statement, user=user_id)
+            return row
+
+        row = await self._db.transact(change)
+        return User(*row) if row is not None else None
 
     async def put_reset_token(
         self, user_id: str, token_hash: str, expires_at: datetime, *, token_version: int | None = None

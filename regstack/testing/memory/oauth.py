@@ -30,12 +30,13 @@ class MemoryOAuthIdentities:
         self._store = store
         self._clock = clock
 
-    async def create(self, identity: OAuthIdentity) -> OAuthIdentity:
+    async def create(self, identity: OAuthIdentity, *, token_version: int | None = None) -> OAuthIdentity:
         identity = _as_stored(identity)
         stored = self._store.identities.get(identity.id)
         if stored is not None:
             return replace(stored)
-        if identity.user_id not in self._store.users:
+        user = self._store.users.get(identity.user_id)
+        if user is None or token_version not in {None, user.token_version}:
             raise UserNotFoundError
         for other in self._store.identities.values():
             if (other.issuer, other.subject) == (identity.issuer, identity.subject):

@@ -135,6 +135,21 @@ class MemoryUsers:
         user = self._store.users.get(user_id)
         return self._end_sessions(user, self._clock.now()) if user is not None else None
 
+    async def hand_over(self, user_id: str, *, token_version: int) -> User | None:
+        user = self._at_version(user_id, token_version)
+        if user is None or user.is_verified:
+            return None
+        drop_where(self._store.identities, lambda row: row.user_id == user_id)
+        drop_where(self._store.mfa_codes, lambda row: row.user_id == user_id)
+        return self._end_sessions(
+            user,
+            self._clock.now(),
+            hashed_password=None,
+            phone_number=None,
+            is_mfa_enabled=False,
+            is_verified=True,
+        )
+
     async def put_reset_token(
         self, user_id: str, token_hash: str, expires_at: datetime, *, token_version: int | None = None
     ) -> bool:

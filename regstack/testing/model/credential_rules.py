@@ -45,6 +45,10 @@ class CredentialRules(Rules):
     def users_invalidate_tokens(self, user: str) -> None:
         self.call("users.invalidate_tokens", user)
 
+    @rule(user=USERS, guard=GUARDS.filter(lambda guard: guard != "none"))
+    def users_hand_over(self, user: str, guard: str) -> None:
+        self.call("users.hand_over", user, token_version=self.version(user, guard))
+
     @rule(target=RESET_TOKENS, user=USERS, lifetime=LIFETIMES, guard=GUARDS)
     def users_put_reset_token(self, user: str, lifetime: timedelta, guard: str) -> str:
         token, expiry = self.names.hash("reset_token"), self.expiry(lifetime)

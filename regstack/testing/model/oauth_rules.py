@@ -18,6 +18,7 @@ from regstack.testing.model.rules import (
     BATCHES,
     DELAYS,
     GRACES,
+    GUARDS,
     LIFETIMES,
     USERS,
     Rules,
@@ -68,6 +69,7 @@ class OAuthRules(Rules):
         subject=TEXTS,
         email=OPTIONAL_TEXTS,
         distance=DELAYS,
+        guard=GUARDS,
     )
     @only_with("oauth_identities")
     def oauth_identities_create(
@@ -78,6 +80,7 @@ class OAuthRules(Rules):
         subject: str,
         email: str | None,
         distance: timedelta,
+        guard: str,
     ) -> OAuthIdentity:
         identity = OAuthIdentity(
             id=self.names.id("identity"),
@@ -88,7 +91,7 @@ class OAuthRules(Rules):
             email=email,
             linked_at=self.moment(distance),
         )
-        self.call("oauth_identities.create", identity)
+        self.call("oauth_identities.create", identity, token_version=self.version(user, guard))
         return identity
 
     @rule(

@@ -155,6 +155,7 @@ def _calls_by_id(make: Builder, key: str, now: datetime) -> dict[str, tuple[Call
         "users.set_mfa_enabled": (call("users.set_mfa_enabled", key, True), None),
         "users.set_password": (call("users.set_password", key, "new"), None),
         "users.invalidate_tokens": (call("users.invalidate_tokens", key), None),
+        "users.hand_over": (call("users.hand_over", key, token_version=0), None),
         "users.put_reset_token": (
             call("users.put_reset_token", key, make.hash(), now + HOUR),
             False,

@@ -9,6 +9,8 @@ ACCOUNT_TESTS = "test_social_accounts.py::test_"
 HIJACK = "test_pre_hijacking.py::test_"
 FLOW = "regstack.services.oauth_flow:OAuthFlow."
 ACCOUNTS = "regstack.services.oauth_accounts:OAuthAccounts."
+HAND_OVER = "regstack.testing.memory.users:MemoryUsers.hand_over"
+THIS = "self._store.users.get(user_id)"
 CHECK_CLAIMS = "regstack.oauth.id_token:IdTokenChecker._check_claims"
 WRONG_CLAIMS = "tests/unit/oauth/test_id_token.py::test_a_token_with_wrong_claims_is_refused"
 SQUATTER_TESTS = "test_squatters.py::test_"
@@ -118,10 +120,10 @@ MUTANTS = [
         "5",
         "a squatter's password and sessions end when the owner comes",
         rewrite(
-            ACCOUNTS + "_claim",
+            ACCOUNTS + "_hand_over",
             (
-                "self._users.set_password(squatted.id, None, token_version=squatted.token_version)",
-                "self._users.get_by_id(squatted.id)",
+                "self._users.hand_over(squatted.id, token_version=squatted.token_version)",
+                "self._users.set_flags(squatted.id, is_verified=True)",
             ),
         ),
         (SQUATTER,),
@@ -129,14 +131,22 @@ MUTANTS = [
     Mutant(
         "5",
         "a squatter's other ways in end when the owner comes",
-        rewrite(ACCOUNTS + "_claim", ("await self._identities.delete_by_user_id(squatted.id)", "pass")),
+        rewrite(
+            HAND_OVER, ("drop_where(self._store.identities, lambda row: row.user_id == user_id)", "pass")
+        ),
         (SQUATTER,),
     ),
     Mutant(
         "5",
         "a squatter's phone is gone when the owner comes",
-        rewrite(ACCOUNTS + "_claim", ("await self._users.set_phone(squatted.id, None)", "pass")),
+        rewrite(HAND_OVER, ("phone_number=None,", "")),
         (SQUATTER,),
+    ),
+    Mutant(
+        "5",
+        "an account is handed over once",
+        rewrite(HAND_OVER, ("or user.is_verified", ""), ("self._at_version(user_id, token_version)", THIS)),
+        (SQUATTER_TESTS + "who_saw_the_account_before_it_was_handed_over_does_not_take_it_again",),
     ),
     Mutant(
         "5",
@@ -215,9 +225,12 @@ MUTANTS = [
     ),
     Mutant(
         "9",
-        "a link that a change overtakes is taken back",
-        rewrite(ACCOUNTS + "_link", ("current.token_version != user.token_version", "False")),
-        (ACCOUNT_TESTS + "a_link_that_a_password_change_overtakes_is_taken_back",),
+        "a link that a change overtakes does not land",
+        rewrite(ACCOUNTS + "_link", (", token_version=user.token_version", "")),
+        (
+            ACCOUNT_TESTS + "a_link_that_a_password_change_overtakes_does_not_land",
+            SQUATTER_TESTS + "a_link_that_a_squatter_began_does_not_land_after_the_owner_came",
+        ),
     ),
     Mutant(
         "9",
@@ -251,12 +264,6 @@ MUTANTS = [
         "a stolen session links nothing",
         rewrite(FLOW + "start_link", ("raise SignInTooOld", "pass")),
         (ACCOUNT_TESTS + "a_stolen_session_links_nothing",),
-    ),
-    Mutant(
-        "5",
-        "an account is looked at in the turn in which it is claimed",
-        rewrite(ACCOUNTS + "_claim_in_turn", (" or current.is_verified", "")),
-        (SQUATTER_TESTS + "who_saw_the_account_half_claimed_does_not_claim_it_again",),
     ),
     Mutant(
         "14",

@@ -50,6 +50,7 @@ WRITES: dict[type, dict[str, Write]] = {
         "set_mfa_enabled": BY_ID,
         "set_password": BY_ID,
         "invalidate_tokens": BY_ID,
+        "hand_over": BY_ID,
         "put_reset_token": BY_ID,
         "reset_password": BY_TOKEN,
         "put_email_change": BY_ID,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from regstack.errors import OAuthIdentityAlreadyLinkedError, UserAlreadyExistsError, UserNotFoundError
 from regstack.models.instant import to_milliseconds
 from regstack_redis_sample.repository import Repository
-from regstack_redis_sample.rows import IDENTITIES, USERS, folded
+from regstack_redis_sample.rows import IDENTITIES, USERS, folded, optional
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -21,8 +21,8 @@ class RedisOAuthIdentities(Repository):
 
     script_name = "oauth_identities"
 
-    async def create(self, identity: OAuthIdentity) -> OAuthIdentity:
-        answer = await self._change("create", *IDENTITIES.write_all(identity))
+    async def create(self, identity: OAuthIdentity, *, token_version: int | None = None) -> OAuthIdentity:
+        answer = await self._change("create", optional(token_version), *IDENTITIES.write_all(identity))
         if answer == "no user":
             raise UserNotFoundError
         if answer == "taken":

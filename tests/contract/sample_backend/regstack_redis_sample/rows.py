@@ -103,3 +103,8 @@ STATES = Codec(
 def folded(name: str | None) -> list[str]:
     """Give the field by which a name is searched."""
     return [] if name is None else ["name_key", search_key(name)]
+
+
+def optional(version: int | None) -> str:
+    """Give the text for a `token_version` that may be missing."""
+    return "" if version is None else str(version)

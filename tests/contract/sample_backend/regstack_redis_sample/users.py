@@ -9,7 +9,7 @@ from regstack.models.instant import to_milliseconds
 from regstack.models.text import search_key
 from regstack.models.user import LoginSubject, TokenSubject, User
 from regstack_redis_sample.repository import Repository
-from regstack_redis_sample.rows import PENDING, USERS, folded
+from regstack_redis_sample.rows import PENDING, USERS, folded, optional
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -82,6 +82,9 @@ class RedisUsers(Repository):
     async def invalidate_tokens(self, user_id: str) -> User | None:
         return await self._set(user_id, "", [], ends=True)
 
+    async def hand_over(self, user_id: str, *, token_version: int) -> User | None:
+        return USERS.read_optional(await self._change("hand_over", user_id, token_version, self._now()))
+
     async def put_reset_token(
         self, user_id: str, token_hash: str, expires_at: datetime, *, token_version: int | None = None
     ) -> bool:
@@ -128,7 +131,7 @@ class RedisUsers(Repository):
         return await self._set(user_id, "", fields, ends=is_active is False)
 
     async def delete(self, user_id: str, *, token_version: int | None = None) -> bool:
-        answer = await self._change("delete", user_id, _optional(token_version))
+        answer = await self._change("delete", user_id, optional(token_version))
         return bool(_unless_refused(answer))
 
     async def count(
@@ -170,7 +173,7 @@ class RedisUsers(Repository):
         answer = await self._change(
             "change",
             user_id,
-            _optional(version),
+            optional(version),
             only,
             "ends sessions" if ends else "",
             self._now(),
@@ -186,10 +189,6 @@ def _unless_refused(answer: Any) -> Any:
     if answer == "last superuser":
         raise LastSuperuserError
     return answer
-
-
-def _optional(version: int | None) -> str:
-    return "" if version is None else str(version)
 
 
 def _flag(wanted: bool | None) -> str:

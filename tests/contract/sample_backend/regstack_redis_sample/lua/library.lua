@@ -126,6 +126,10 @@ local function user(id)
   return find('user', id)
 end
 
+local function at_version(row, version)
+  return row and (version == '' or row.token_version == version)
+end
+
 local function user_by(index, value)
   local id = redis.call('GET', key(index, value))
   return id and user(id) or nil

@@ -7,13 +7,13 @@ local function link(identity)
   write('HSET', key('identities', identity.user_id), identity.provider, identity.id)
 end
 
-function operations.create(...)
+function operations.create(version, ...)
   local new = fields({...})
   local known = find('identity', new.id)
   if known then
     return flat(known)
   end
-  if not user_exists(new.user_id) then
+  if not at_version(user(new.user_id), version) then
     return 'no user'
   end
   if redis.call('EXISTS', subject_key(new)) == 1 then

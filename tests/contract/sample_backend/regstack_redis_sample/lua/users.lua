@@ -24,10 +24,6 @@ local function is_last_admin(row)
   return is_admin(row) and redis.call('SCARD', key('superusers')) == 1
 end
 
-local function at_version(row, version)
-  return row and (version == '' or row.token_version == version)
-end
-
 function operations.create(...)
   local new = fields({...})
   local known = user(new.id)
@@ -138,6 +134,28 @@ function operations.change(id, version, only, ends, now, names, ...)
   forget(row)
   keep(changed)
   return flat(changed)
+end
+
+function operations.hand_over(id, version, now)
+  local row = user(id)
+  if not at_version(row, version) or row.is_verified == '1' then
+    return false
+  end
+  forget(row)
+  end_sessions(row, now)
+  row.hashed_password, row.phone_number = nil, nil
+  row.is_mfa_enabled, row.is_verified, row.updated_at = '0', '1', now
+  keep(row)
+  for _, owned in ipairs(redis.call('SMEMBERS', key('owned', id))) do
+    local kind, owned_id = owned:match('^(%l+):(.*)$')
+    if kind == 'code' then
+      drop(kind, owned_id)
+    end
+  end
+  for _, identity in ipairs(redis.call('HVALS', key('identities', id))) do
+    drop_identity(identity)
+  end
+  return flat(row)
 end
 
 function operations.reset_password(token_hash, now, hashed)
