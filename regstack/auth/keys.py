@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from typing import TYPE_CHECKING
 
@@ -28,13 +27,14 @@ class KeyRing:
         roots = [secret.encode(), *(earlier.encode() for earlier in previous)]
         self._roots = {_derive(root, "kid")[:8].hex(): root for root in roots}
         self.current_kid = next(iter(self._roots))
+        self._derived: dict[tuple[str, str], bytes] = {}
 
     def __iter__(self) -> Iterator[str]:
         """Go through the key ids, the current one first."""
         return iter(self._roots)
 
     def derive(self, purpose: str, kid: str | None = None) -> bytes:
-        """Derive the key for one purpose (HKDF-SHA256, RFC 5869).
+        """Derive the key for one purpose (HKDF-SHA256, RFC 5869), once; there are few purposes.
 
         Args:
             purpose: what the key is for; keys of two purposes say nothing about each other.
@@ -43,7 +43,11 @@ class KeyRing:
         Raises:
             KeyError: no root has this key id.
         """
-        return _derive(self._roots[kid or self.current_kid], purpose)
+        kid = kid or self.current_kid
+        key = self._derived.get((purpose, kid))
+        if key is None:
+            key = self._derived[purpose, kid] = _derive(self._roots[kid], purpose)
+        return key
 
     def fingerprint(self, purpose: str, value: str, kid: str | None = None) -> str:
         """Give a keyed hash (HMAC-SHA256, hex) under which storage may know a guessable value.
@@ -56,7 +60,7 @@ class KeyRing:
         Raises:
             KeyError: no root has this key id.
         """
-        return hmac.new(self.derive(purpose, kid), value.encode("utf-8"), hashlib.sha256).hexdigest()
+        return hmac.digest(self.derive(purpose, kid), value.encode("utf-8"), "sha256").hex()
 
 
 def _derive(root: bytes, purpose: str) -> bytes:

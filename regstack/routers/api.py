@@ -26,12 +26,12 @@ def api_router(services: Services, deps: Dependencies, config: RegStackConfig) -
     """Make the router that a host mounts at `api_prefix`; what is switched off is not in it."""
     route = api_route(config)
     routers = [
-        # First, since FastAPI tries route after route, and no other is asked for as often as `/me`.
+        # `/me` first, since FastAPI tries route after route, and no other is asked for as often.
         account_router(
             route, services.accounts, services.email_change, deps, deletion=config.enable_account_deletion
         ),
-        registration_router(route, services.registration),
         sessions_router(route, services.login, services.sessions, deps),
+        registration_router(route, services.registration),
         passwords_router(route, services.passwords, deps, recovery=config.enable_password_reset),
     ]
     if services.second_factor is not None and services.phone is not None:

@@ -113,17 +113,23 @@ class Throttle:
         if caller.device is None:
             caller.device = caller.remember_device = secrets.token_urlsafe(16)
         owner = _owner(user)
-        marks = [self._key(f"place:{owner}:{place}") for place in _places()]
+        new = f"device:{caller.remember_device}"
+        marks = {self._key(f"place:{owner}:{place}"): place == new for place in _places()}
         self._background.put(lambda: self._remember(marks), label="remember-place")
 
-    async def _remember(self, marks: list[str]) -> None:
-        """Open marks of twice `KNOWN_FOR`, unless there is one that still has half of it to go."""
+    async def _remember(self, marks: dict[str, bool]) -> None:
+        """Open marks of twice `KNOWN_FOR`, unless there is one that still has half of it to go.
+
+        Args:
+            marks: of places; True for one that was made just now, so that nobody can have marked it.
+        """
         now = self._clock.now()
-        counts = await asyncio.gather(*(self._attempts.count_recent(mark, KNOWN_FOR, now) for mark in marks))
-        for mark, count in zip(marks, counts, strict=True):
-            if not count:
+        for mark, is_new in marks.items():
+            if not is_new:
+                if await self._attempts.count_recent(mark, KNOWN_FOR, now):
+                    continue
                 await self._attempts.clear(mark)
-                await self._attempts.record_failure(mark, window=2 * KNOWN_FOR, now=now)
+            await self._attempts.record_failure(mark, window=2 * KNOWN_FOR, now=now)
 
     async def _known_place(self, account: str) -> str | None:
         places = _places()

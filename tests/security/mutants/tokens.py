@@ -92,8 +92,8 @@ MUTANTS = [
         rewrite(
             "regstack.auth.keys:KeyRing.derive",
             (
-                "_derive(self._roots[kid or self.current_kid], purpose)",
-                "_derive(self._roots[kid or self.current_kid], 'jwt')",
+                "_derive(self._roots[kid], purpose)",
+                "_derive(self._roots[kid], 'jwt')",
             ),
         ),
         (VECTORS,),
