@@ -33,7 +33,7 @@ def test_the_time_of_one_login_tells_little(figures: Figures, running: Running) 
             goal="≤ 0.55",
             unit="",
             note=f"{len(known)} known addresses, {len(unknown)} others; two standard errors each way",
-            why=f"so many answers tell it to ± {2 * error:.2f}",
+            why=f"a known address has a row to decode; so many answers tell it to ± {2 * error:.2f}",
         )
 
 
