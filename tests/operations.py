@@ -85,8 +85,7 @@ async def _users(backend: Backend, make: Builder) -> Operations:
         ),
         "users.record_login": lambda: users.record_login(user.id, make.clock.now()),
         "users.update_profile": lambda: users.update_profile(user.id, full_name="Ada King"),
-        "users.set_phone": lambda: users.set_phone(user.id, "+41446681800"),
-        "users.set_mfa_enabled": lambda: users.set_mfa_enabled(user.id, True),
+        "users.set_second_factor": lambda: users.set_second_factor(user.id, "+41446681800"),
     }
 
 

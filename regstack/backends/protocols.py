@@ -149,11 +149,14 @@ class UserRepoProtocol(Protocol):
     async def update_profile(self, user_id: str, *, full_name: str | None) -> User | None:
         """Set the name."""
 
-    async def set_phone(self, user_id: str, phone_number: str | None) -> User | None:
-        """Set (E.164) or remove the phone number."""
+    async def set_second_factor(
+        self, user_id: str, phone_number: str | None, *, token_version: int | None = None
+    ) -> User | None:
+        """Make a phone (E.164) the second factor, or with None ask for none and forget the number.
 
-    async def set_mfa_enabled(self, user_id: str, enabled: bool) -> User | None:
-        """Switch the second factor on or off."""
+        USR-16  Number and switch change in one step, so an account that asks for a code has somewhere
+                to send it. With `token_version`, only if the account still has that value (USR-09).
+        """
 
     async def set_password(
         self, user_id: str, hashed: str | None, *, token_version: int | None = None

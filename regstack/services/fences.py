@@ -104,7 +104,7 @@ class FencedUsers(_Fenced):
     )
     of_one = frozenset(
         {
-            *("record_login", "rehash_password", "update_profile", "set_phone", "set_mfa_enabled"),
+            *("record_login", "rehash_password", "update_profile", "set_second_factor"),
             *("set_password", "invalidate_tokens", "put_reset_token", "put_email_change", "set_flags"),
             *("hand_over", "delete"),
         }

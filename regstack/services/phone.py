@@ -83,12 +83,8 @@ class Phone:
         except (WrongCode, ChallengeOver) as error:
             self._audit.record("mfa_enable", "failure", user=user, reason=reason_of(error))
             raise
-        # The number first: an account that asks for a code must have somewhere to send it.
-        changed = await self._users.set_phone(user.id, number)
-        if _still(user, changed):
-            changed = await self._users.set_mfa_enabled(user.id, True)
-        if changed is None or not _still(user, changed):
-            await self._put_back(user)
+        changed = await self._users.set_second_factor(user.id, number, token_version=user.token_version)
+        if changed is None:
             raise InvalidToken
         await self._codes.drop(user, MfaKind.LOGIN)  # it went to the number before
         self._lockout.remember_place(changed)
@@ -107,11 +103,8 @@ class Phone:
         """
         await self._limits.claim("phone_disable", user.email_key)
         async with self._reauthentication.of(user, current_password):
-            changed = await self._users.set_mfa_enabled(user.id, False)
-        if _still(user, changed):
-            changed = await self._users.set_phone(user.id, None)
-        if changed is None or not _still(user, changed):
-            await self._put_back(user)
+            changed = await self._users.set_second_factor(user.id, None, token_version=user.token_version)
+        if changed is None:
             raise InvalidToken
         await self._codes.drop(user, MfaKind.LOGIN, MfaKind.PHONE_SETUP)
         self._lockout.remember_place(changed)
@@ -125,12 +118,3 @@ class Phone:
         if claims.sub != user.id or claims.ver != user.token_version:
             raise ChallengeOver
         return await self._codes.redeem(user, MfaKind.PHONE_SETUP, claims, code)
-
-    async def _put_back(self, user: User) -> None:
-        """Undo a change that lost against one that ended the session it was authorised by."""
-        await self._users.set_phone(user.id, user.phone_number)
-        await self._users.set_mfa_enabled(user.id, user.is_mfa_enabled)
-
-
-def _still(user: User, changed: User | None) -> bool:
-    return changed is not None and changed.token_version == user.token_version

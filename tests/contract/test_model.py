@@ -118,7 +118,7 @@ def test_programs_reach_every_outcome_of_the_operations_that_have_several(
 def test_operations_name_clauses_that_exist() -> None:
     assert catalogue().keys() >= {clause for each in operations() for clause in clauses_of(each)}
     assert clauses_of("pending.consume") == ("PEN-03",)
-    assert clauses_of("users.set_phone") == ("users.set_phone",)
+    assert clauses_of("users.record_login") == ("users.record_login",)
     assert clauses_of("blacklist.purge_expired") == ("COM-07",)
 
 

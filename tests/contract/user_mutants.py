@@ -391,11 +391,43 @@ class UsesResetTokensAgain(Mutant):
 
 
 class WholeRows(Users):
-    async def set_phone(self, user_id: str, phone_number: str | None) -> User | None:
+    async def set_second_factor(
+        self, user_id: str, phone_number: str | None, *, token_version: int | None = None
+    ) -> User | None:
         self._store.email_changes.pop(user_id, None)
-        return await super().set_phone(user_id, phone_number)
+        return await super().set_second_factor(user_id, phone_number, token_version=token_version)
 
 
 class LosesTheEmailChangeWithThePhone(Mutant):
     clauses = ("USR-03",)
     repositories: ClassVar = {"users": WholeRows}
+
+
+class PhoneFirst(Users):
+    async def set_second_factor(
+        self, user_id: str, phone_number: str | None, *, token_version: int | None = None
+    ) -> User | None:
+        user = self._at_version(user_id, token_version)
+        if user is None:
+            return None
+        self._change(user, self._clock.now(), phone_number=phone_number)
+        await asyncio.sleep(0)
+        asks = phone_number is not None
+        return self._change(self._store.users[user_id], self._clock.now(), is_mfa_enabled=asks)
+
+
+class SetsTheSecondFactorInSteps(Mutant):
+    clauses = ("USR-16",)
+    repositories: ClassVar = {"users": PhoneFirst}
+
+
+class UnguardedPhone(Users):
+    async def set_second_factor(
+        self, user_id: str, phone_number: str | None, *, token_version: int | None = None
+    ) -> User | None:
+        return await super().set_second_factor(user_id, phone_number)
+
+
+class SetsTheSecondFactorWhateverTheVersion(Mutant):
+    clauses = ("USR-09",)
+    repositories: ClassVar = {"users": UnguardedPhone}

@@ -191,8 +191,7 @@ class People:
 
     async def _begin_sign_in(self, _: Person) -> str:
         user = (await self._person(superuser=False)).user
-        await self._rs.users.set_phone(user.id, PHONE)
-        user = await self._rs.users.set_mfa_enabled(user.id, True)
+        user = await self._rs.users.set_second_factor(user.id, PHONE)
         return (await self._rs.services.second_factor.begin(user)).token
 
     async def _begin_phone(self, person: Person) -> str:

@@ -219,7 +219,7 @@ async def test_switched_off_an_account_with_a_second_factor_is_not_let_in_withou
     assert "switched off" in answer.json()["detail"]
     assert (await off.post("/login", ALICE | {"password": "not my password"})).status_code == 401
     user = await off.rs.users.get_by_email(ALICE["email"])
-    await off.rs.users.set_mfa_enabled(user.id, False)
+    await off.rs.users.set_second_factor(user.id, None)
     await off.log_in()
 
 

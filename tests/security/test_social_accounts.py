@@ -355,8 +355,7 @@ async def test_the_second_factor_is_asked_for_where_that_is_set(make_world: Any,
     browser = Browser(world)
     assert (await browser.sign_in(person()))["mfa_required"] is False
     user = await world.rs.users.get_by_email(ALICE)
-    await world.rs.users.set_phone(user.id, PHONE)
-    await world.rs.users.set_mfa_enabled(user.id, True)
+    await world.rs.users.set_second_factor(user.id, PHONE)
     world.clock.advance(timedelta(minutes=1))
     answer = await browser.sign_in(person())
     assert answer["mfa_required"] is enforced

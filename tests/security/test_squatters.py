@@ -40,8 +40,7 @@ async def test_all_ways_of_a_squatter_into_an_account_end_when_the_owner_comes(m
             linked_at=world.clock.now(),
         )
     )
-    await world.rs.users.set_phone(user["id"], "+41446681800")
-    await world.rs.users.set_mfa_enabled(user["id"], True)
+    await world.rs.users.set_second_factor(user["id"], "+41446681800")
     mallory = person("mallory", issuer="https://other.example")
     waiting = await squatter.visit(mallory, "other")
     await world.post(

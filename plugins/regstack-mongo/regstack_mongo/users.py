@@ -60,11 +60,11 @@ class MongoUsers(UserCreation, UserTokens, UserCredentials, UserPaging):
         values = {"full_name": full_name, "name_key": search_key(full_name or "")}
         return await self._changed({"_id": user_id}, change(self._clock.now(), **values))
 
-    async def set_phone(self, user_id: str, phone_number: str | None) -> User | None:
-        return await self._changed({"_id": user_id}, change(self._clock.now(), phone_number=phone_number))
-
-    async def set_mfa_enabled(self, user_id: str, enabled: bool) -> User | None:
-        return await self._changed({"_id": user_id}, change(self._clock.now(), is_mfa_enabled=enabled))
+    async def set_second_factor(
+        self, user_id: str, phone_number: str | None, *, token_version: int | None = None
+    ) -> User | None:
+        values = {"phone_number": phone_number, "is_mfa_enabled": phone_number is not None}
+        return await self._changed(this_user(user_id, token_version), change(self._clock.now(), **values))
 
     async def set_flags(
         self,

@@ -117,11 +117,10 @@ class SqlUsers(UserTokens, UserCredentials, UserPaging):
             .where(this)
             .returning(*self._columns)
         )
-        self._set_phone = self._db.prepare(
-            self._change(phone_number=bindparam("phone")).where(this).returning(*self._columns)
-        )
-        self._set_mfa = self._db.prepare(
-            self._change(is_mfa_enabled=bindparam("enabled")).where(this).returning(*self._columns)
+        self._set_second_factor = self._db.prepare(
+            self._change(phone_number=bindparam("phone"), is_mfa_enabled=bindparam("enabled"))
+            .where(this, self._same_version)
+            .returning(*self._columns)
         )
 
     def _prepare_guarded(self) -> None:
@@ -221,11 +220,16 @@ class SqlUsers(UserTokens, UserCredentials, UserPaging):
             self._set_profile, user=user_id, name=full_name, name_key=search_key(full_name or "")
         )
 
-    async def set_phone(self, user_id: str, phone_number: str | None) -> User | None:
-        return await self._changed(self._set_phone, user=user_id, phone=phone_number)
-
-    async def set_mfa_enabled(self, user_id: str, enabled: bool) -> User | None:
-        return await self._changed(self._set_mfa, user=user_id, enabled=enabled)
+    async def set_second_factor(
+        self, user_id: str, phone_number: str | None, *, token_version: int | None = None
+    ) -> User | None:
+        return await self._changed(
+            self._set_second_factor,
+            user=user_id,
+            phone=phone_number,
+            enabled=phone_number is not None,
+            version=token_version,
+        )
 
     async def set_flags(
         self,

@@ -115,13 +115,18 @@ class MemoryUsers:
         return True
 
     async def update_profile(self, user_id: str, *, full_name: str | None) -> User | None:
-        return self._change_by_id(user_id, full_name=full_name)
+        user = self._store.users.get(user_id)
+        return self._change(user, self._clock.now(), full_name=full_name) if user is not None else None
 
-    async def set_phone(self, user_id: str, phone_number: str | None) -> User | None:
-        return self._change_by_id(user_id, phone_number=phone_number)
-
-    async def set_mfa_enabled(self, user_id: str, enabled: bool) -> User | None:
-        return self._change_by_id(user_id, is_mfa_enabled=enabled)
+    async def set_second_factor(
+        self, user_id: str, phone_number: str | None, *, token_version: int | None = None
+    ) -> User | None:
+        user = self._at_version(user_id, token_version)
+        if user is None:
+            return None
+        return self._change(
+            user, self._clock.now(), phone_number=phone_number, is_mfa_enabled=phone_number is not None
+        )
 
     async def set_password(
         self, user_id: str, hashed: str | None, *, token_version: int | None = None
@@ -270,10 +275,6 @@ class MemoryUsers:
 
     def _holder(self, email_key: str) -> User | None:
         return next((user for user in self._store.users.values() if user.email_key == email_key), None)
-
-    def _change_by_id(self, user_id: str, **changes: Any) -> User | None:
-        user = self._store.users.get(user_id)
-        return self._change(user, self._clock.now(), **changes) if user is not None else None
 
     def _change(self, user: User, now: datetime, **changes: Any) -> User:
         changed = self._store.users[user.id] = replace(user, updated_at=now, **changes)

@@ -106,13 +106,9 @@ class UserRules(Rules):
     def users_update_profile(self, user: str, name: str | None) -> None:
         self.call("users.update_profile", user, full_name=name)
 
-    @rule(user=USERS, phone=st.sampled_from([None, "+41446681800", ""]))
-    def users_set_phone(self, user: str, phone: str | None) -> None:
-        self.call("users.set_phone", user, phone)
-
-    @rule(user=USERS, enabled=st.booleans())
-    def users_set_mfa_enabled(self, user: str, enabled: bool) -> None:
-        self.call("users.set_mfa_enabled", user, enabled)
+    @rule(user=USERS, phone=st.sampled_from([None, "+41446681800", ""]), guard=GUARDS)
+    def users_set_second_factor(self, user: str, phone: str | None, guard: str) -> None:
+        self.call("users.set_second_factor", user, phone, token_version=self.version(user, guard))
 
     @rule(user=USERS, active=_CHANGE, superuser=_CHANGE, verified=_CHANGE)
     def users_set_flags(

@@ -223,8 +223,7 @@ async def test_other_changes_keep_both_tokens(
         await backend.users.put_reset_token(user.id, reset, clock.now() + HOUR)
         await backend.users.put_email_change(user.id, email_change, email, clock.now() + HOUR)
         await backend.users.update_profile(user.id, full_name="Augusta")
-        await backend.users.set_phone(user.id, None)
-        await backend.users.set_mfa_enabled(user.id, False)
+        await backend.users.set_second_factor(user.id, None)
         await backend.users.record_login(user.id, clock.now())
         if used:
             came = await backend.users.reset_password(token, "changed", clock.now())

@@ -220,18 +220,13 @@ CHANGES: dict[str, tuple[Callable[[str], Call], dict[str, Any]]] = {
         lambda key: call("users.update_profile", key, full_name=None),
         {"full_name": None},
     ),
-    "users.set_phone": (
-        lambda key: call("users.set_phone", key, "+41446681801"),
-        {"phone_number": "+41446681801"},
+    "users.set_second_factor": (
+        lambda key: call("users.set_second_factor", key, "+41446681801", token_version=3),
+        {"phone_number": "+41446681801", "is_mfa_enabled": True},
     ),
-    "users.set_phone to none": (lambda key: call("users.set_phone", key, None), {"phone_number": None}),
-    "users.set_mfa_enabled": (
-        lambda key: call("users.set_mfa_enabled", key, True),
-        {"is_mfa_enabled": True},
-    ),
-    "users.set_mfa_enabled off": (
-        lambda key: call("users.set_mfa_enabled", key, False),
-        {"is_mfa_enabled": False},
+    "users.set_second_factor to none": (
+        lambda key: call("users.set_second_factor", key, None),
+        {"phone_number": None, "is_mfa_enabled": False},
     ),
     "users.set_flags verified": (
         lambda key: call("users.set_flags", key, is_verified=True),
@@ -249,7 +244,7 @@ CHANGES: dict[str, tuple[Callable[[str], Call], dict[str, Any]]] = {
 }
 
 
-@clause("USR-06", "USR-12", "COM-01", "users.update_profile", "users.set_phone", "users.set_mfa_enabled")
+@clause("USR-06", "USR-12", "USR-16", "COM-01", "users.update_profile")
 @pytest.mark.parametrize(("change", "fields"), CHANGES.values(), ids=CHANGES.keys())
 async def test_a_change_sets_its_fields_and_the_time_and_leaves_sessions_alone(
     change: Callable[[str], Call],
@@ -259,7 +254,9 @@ async def test_a_change_sets_its_fields_and_the_time_and_leaves_sessions_alone(
     make: Builder,
     expect: Expectation,
 ) -> None:
-    user = await backend.users.create(make.user(phone_number="+41446681800", token_version=3))
+    user = await backend.users.create(
+        make.user(phone_number="+41446681800", is_mfa_enabled=True, token_version=3)
+    )
     bystander = await backend.users.create(make.user())
     clock.advance(timedelta(days=365 * 80))
     wanted = replace(user, updated_at=clock.now(), **fields)
@@ -336,7 +333,7 @@ async def test_no_raise_of_the_version_is_lost(
         expect(stored and stored.token_version, contest.size, did="read it afterwards")
 
 
-@clause("USR-09")
+@clause("USR-09", "USR-16")
 async def test_a_guarded_change_needs_the_version_that_authorised_it(
     backend: Backend, clock: FrozenClock, make: Builder, expect: Expectation
 ) -> None:
@@ -347,6 +344,12 @@ async def test_a_guarded_change_needs_the_version_that_authorised_it(
             await backend.users.set_password(user.id, "stale", token_version=version),
             None,
             did=f"set_password guarded by version {version}, the account having 3",
+            cause="the guard is missing, or `0` is taken for no guard",
+        )
+        expect(
+            await backend.users.set_second_factor(user.id, "+41446681801", token_version=version),
+            None,
+            did=f"set_second_factor guarded by version {version}, the account having 3",
             cause="the guard is missing, or `0` is taken for no guard",
         )
         token = make.hash()
@@ -398,6 +401,25 @@ async def test_a_password_can_be_dropped_and_set_again_by_a_reset_token(
     await backend.users.put_reset_token(user.id, after, clock.now() + HOUR)
     came = await backend.users.reset_password(after, "set again", now)
     expect(came and came.hashed_password, "set again", did="set a password by a token from afterwards")
+
+
+@clause("USR-16", "COM-08")
+async def test_of_changes_of_the_second_factor_at_once_each_is_whole(
+    contest: Contest, backend: Backend, make: Builder, expect: Expectation
+) -> None:
+    for _ in range(contest.rounds):
+        user = await backend.users.create(make.user())
+        numbers = [f"+4144668180{number}" if number % 2 else None for number in range(contest.size)]
+        outcomes = await contest.run([call("users.set_second_factor", user.id, each) for each in numbers])
+        stored = await backend.users.get_by_id(user.id)
+        for came in [*outcomes.values(), stored]:
+            expect(
+                came and came.is_mfa_enabled,
+                came and came.phone_number is not None,
+                did="set and removed a second factor at once, and looked whether a code is asked for",
+                cause="number and switch are two writes, so an account may ask for a code with nowhere to "
+                "send it",
+            )
 
 
 @clause("USR-09", "COM-08")

@@ -67,11 +67,11 @@ class RedisUsers(Repository):
         fields = [*USERS.write(full_name=full_name), *folded(full_name)]
         return await self._set(user_id, "full_name,name_key", fields)
 
-    async def set_phone(self, user_id: str, phone_number: str | None) -> User | None:
-        return await self._set(user_id, "phone_number", USERS.write(phone_number=phone_number))
-
-    async def set_mfa_enabled(self, user_id: str, enabled: bool) -> User | None:
-        return await self._set(user_id, "is_mfa_enabled", USERS.write(is_mfa_enabled=enabled))
+    async def set_second_factor(
+        self, user_id: str, phone_number: str | None, *, token_version: int | None = None
+    ) -> User | None:
+        fields = USERS.write(phone_number=phone_number, is_mfa_enabled=phone_number is not None)
+        return await self._set(user_id, "phone_number,is_mfa_enabled", fields, version=token_version)
 
     async def set_password(
         self, user_id: str, hashed: str | None, *, token_version: int | None = None
