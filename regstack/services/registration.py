@@ -243,7 +243,8 @@ class Registration:
             raise AccountDisabled("this account is disabled; enable it before it is made an administrator's")
         if found is not None and not found.is_verified:
             self._policy.check(password, context=self._context(address, found.full_name))
-            found = await self._users.set_password(found.id, await self._hasher.hash(password))
+            hashed = await self._hasher.hash(password)
+            found = await self._users.set_password(found.id, hashed, token_version=found.token_version)
         promoted = found and await self._users.set_flags(found.id, is_superuser=True, is_verified=True)
         if promoted is None:
             raise UserAlreadyExistsError("this account is being changed elsewhere; try again")

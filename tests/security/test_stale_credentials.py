@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from regstack.errors import AccountDisabled
+from regstack.errors import AccountDisabled, UserAlreadyExistsError
 
 pytestmark = pytest.mark.anyio
 
@@ -121,6 +121,30 @@ async def test_a_squatter_of_the_administrator_s_address_is_shut_out(make_world:
     assert (await world.get("/me", squatter)).status_code == 401
     assert (await world.post("/login", ALICE)).status_code == 401
     assert (await world.get("/admin/stats", await world.log_in(password=NEW))).status_code == 200
+
+
+async def test_a_squatter_who_moves_the_account_meanwhile_is_no_administrator(
+    make_world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = await make_world(require_verification=False)
+    await world.post("/register", ALICE)
+    squatter = await world.log_in()
+    moved = {"new_email": "mallory@example.com", "current_password": ALICE["password"]}
+    assert (await world.post("/change-email", moved, squatter)).status_code == 202
+    link = {"token": await world.mailed_token("mallory@example.com")}
+    set_password = world.rs.users.set_password
+
+    async def late(*args: Any, **named: Any) -> Any:
+        monkeypatch.undo()
+        assert (await world.post("/confirm-email-change", link)).status_code == 200
+        return await set_password(*args, **named)
+
+    monkeypatch.setattr(world.rs.users, "set_password", late)
+    with pytest.raises(UserAlreadyExistsError, match="changed elsewhere"):
+        await world.rs.bootstrap_admin(ALICE["email"], NEW)
+    assert not (await world.rs.users.get_by_email("mallory@example.com")).is_superuser
+    admin = await world.rs.bootstrap_admin(ALICE["email"], NEW)
+    assert (admin.email, admin.is_superuser) == (ALICE["email"], True)
 
 
 async def test_a_disabled_account_is_not_made_an_administrator_in_passing(world: Any) -> None:

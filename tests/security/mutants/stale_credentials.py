@@ -89,6 +89,15 @@ MUTANTS = [
         (STALE + "a_squatter_of_the_administrator_s_address_is_shut_out",),
     ),
     Mutant(
+        "9",
+        "an account that changes while its new password is hashed is not made an administrator's",
+        rewrite(
+            "regstack.services.registration:Registration._make_superuser",
+            (", token_version=found.token_version", ""),
+        ),
+        (STALE + "a_squatter_who_moves_the_account_meanwhile_is_no_administrator",),
+    ),
+    Mutant(
         "2",
         "a reset token is used up",
         rewrite(END_SESSIONS, ("self._store.reset_tokens.pop(user.id, None)", "pass")),
