@@ -229,7 +229,7 @@ async def _identities(backend: Backend, make: Builder) -> Operations:
         ),
         "oauth_identities.list_for_user": lambda: identities.list_for_user(user.id),
         "oauth_identities.touch_last_used": lambda: identities.touch_last_used(identity.id, make.clock.now()),
-        "oauth_identities.delete": lambda: identities.delete(user.id, identity.provider),
+        "oauth_identities.delete": lambda: identities.delete(user.id, identity.provider, token_version=0),
         "oauth_identities.delete_by_user_id": lambda: identities.delete_by_user_id(user.id),
     }
 

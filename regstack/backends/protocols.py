@@ -414,8 +414,11 @@ class OAuthIdentityRepoProtocol(Protocol):
     async def list_for_user(self, user_id: str) -> list[OAuthIdentity]:
         """List a user's identities, oldest link first, by id where two are of one instant."""
 
-    async def delete(self, user_id: str, provider: str) -> bool:
-        """Unlink one provider."""
+    async def delete(self, user_id: str, provider: str, *, token_version: int | None = None) -> bool:
+        """Unlink one provider.
+
+        With `token_version`, only if the account still has that value (USR-09).
+        """
 
     async def delete_by_user_id(self, user_id: str) -> int:
         """Unlink all of a user's identities; answers how many."""

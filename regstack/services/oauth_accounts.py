@@ -201,33 +201,33 @@ class OAuthAccounts:
             NotLinked: it is not linked.
             LastSignInMethod: the account has no password, and no other provider that is in use.
             TooManyAttempts: another unlink of this account is under way.
-            InvalidToken: the account is gone.
+            InvalidToken: the account changed in the meantime, or is gone.
         """
         turn = await self._throttle.claim(f"{UNLINK}:{user.id}", ONE_AT_A_TIME)
         if not turn.allowed:
             raise TooManyAttempts(turn.retry_after)
         try:
-            await self._unlink(user.id, provider)
+            await self._unlink(user, provider)
         finally:
             await self._throttle.lift(UNLINK, user.id)
         self._notices.provider_unlinked(user, self._label(provider))
         self._audit.record("oauth_unlink", user=user, provider=provider)
         self._events.fire("oauth_account_unlinked", user=user, provider=provider)
 
-    async def _unlink(self, user_id: str, provider: str) -> None:
+    async def _unlink(self, user: User, provider: str) -> None:
         # The session has said which account it is, so neither read needs the other.
-        user, identities = await asyncio.gather(
-            self._users.get_by_id(user_id), self._identities.list_for_user(user_id)
+        current, identities = await asyncio.gather(
+            self._users.get_by_id(user.id), self._identities.list_for_user(user.id)
         )
-        if user is None:
+        if current is None:
             raise InvalidToken
         linked = {identity.provider for identity in identities}
         if provider not in linked:
             raise NotLinked
-        if user.hashed_password is None and not (linked - {provider}) & self._providers.keys():
+        if current.hashed_password is None and not (linked - {provider}) & self._providers.keys():
             raise LastSignInMethod
-        if not await self._identities.delete(user.id, provider):
-            raise NotLinked
+        if not await self._identities.delete(user.id, provider, token_version=user.token_version):
+            raise InvalidToken
 
     async def _enter_first(self, provider: str, external: ExternalAccount) -> Entrance:
         """Open an account with an identity that opened none so far."""

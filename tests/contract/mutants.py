@@ -205,6 +205,16 @@ class LinksWhateverTheVersion(Mutant):
     repositories: ClassVar = {"oauth_identities": Unguarded}
 
 
+class UnguardedUnlink(MemoryOAuthIdentities):
+    async def delete(self, user_id: str, provider: str, *, token_version: int | None = None) -> bool:
+        return await super().delete(user_id, provider)
+
+
+class UnlinksWhateverTheVersion(Mutant):
+    clauses = ("oauth_identities.delete",)
+    repositories: ClassVar = {"oauth_identities": UnguardedUnlink}
+
+
 class AccountThenIdentity:
     """Stores an account before its identity, and deletes it again where that is taken."""
 

@@ -95,6 +95,26 @@ async def test_a_link_that_a_squatter_began_does_not_land_after_the_owner_came(
     assert await identities(world) == ["subject of alice"]
 
 
+async def test_an_unlink_that_a_squatter_began_takes_nothing_from_the_owner(
+    make_world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = await make_world(**auto_linking(require_verification=False))
+    await world.post("/register", {"email": ALICE, "password": PASSWORD})
+    token, owner = await world.log_in(), Browser(world)
+    linked = world.rs.oauth_identities.list_for_user
+
+    async def late(user_id: str) -> Any:
+        monkeypatch.undo()
+        await asyncio.sleep(0)  # the account is read first
+        await owner.sign_in(person())
+        return await linked(user_id)
+
+    monkeypatch.setattr(world.rs.oauth_identities, "list_for_user", late)
+    answer = await world.call("DELETE", "/oauth/acme/link", token=token)
+    assert answer.status_code in {400, 401}  # or the account is read as it is by now
+    assert await identities(world) == ["subject of alice"]
+
+
 async def test_sign_ins_of_the_owner_at_once_claim_the_account_once(make_world: Any) -> None:
     world = await make_world(**auto_linking(require_verification=False))
     await world.post("/register", {"email": ALICE, "password": PASSWORD})

@@ -95,10 +95,10 @@ class MongoOAuthIdentities(Repository):
         found = [_identity(user_id, each) for each in row.get("identities", ())] if row is not None else []
         return sorted(found, key=lambda identity: (identity.linked_at, identity.id))
 
-    async def delete(self, user_id: str, provider: str) -> bool:
+    async def delete(self, user_id: str, provider: str, *, token_version: int | None = None) -> bool:
         result = await self._db.write(
             lambda connection: connection.users.update_one(
-                {"_id": user_id, "identities.provider": provider},
+                {**this_user(user_id, token_version), "identities.provider": provider},
                 {"$pull": {"identities": {"provider": provider}}},
             )
         )

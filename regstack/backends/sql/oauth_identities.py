@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Integer, bindparam, case, delete, insert, or_, select, update
+from sqlalchemy import Integer, bindparam, case, delete, exists, insert, or_, select, update
 
 from regstack.backends.sql.executor import UniqueViolation
 from regstack.backends.sql.repository import Repository, columns_of, given_values, new_values
@@ -38,13 +38,11 @@ class SqlOAuthIdentities(Repository):
         users, account = tables.users, columns_of(tables.users, User)
         new = new_values(OAuthIdentity)
         version = bindparam("version", type_=Integer)
+        same_version = or_(version.is_(None), users.c.token_version == version)
         # Locked, so that the account is the same when the identity is there.
         of_owner = (
             select(*(bindparam(each.key, type_=c[name].type) for name, each in new.items()))
-            .where(
-                users.c.id == bindparam("new_user_id"),
-                or_(version.is_(None), users.c.token_version == version),
-            )
+            .where(users.c.id == bindparam("new_user_id"), same_version)
             .with_for_update(read=True)
         )
         self._insert = db.prepare(insert(table).from_select(list(new), of_owner).returning(*columns))
@@ -58,7 +56,9 @@ class SqlOAuthIdentities(Repository):
             select(*columns).where(c.issuer == bindparam("of_issuer"), c.subject == bindparam("of_subject"))
         )
         self._of_user = db.prepare(select(*columns).where(of_user).order_by(c.linked_at, c.id))
-        self._delete = db.prepare(delete(table).where(of_user, c.provider == bindparam("of_provider")))
+        # One snapshot for both tables: an identity that it shows was linked at the version that it shows.
+        owner = exists().where(users.c.id == bindparam("user"), same_version)
+        self._delete = db.prepare(delete(table).where(of_user, c.provider == bindparam("of_provider"), owner))
         self._delete_all = db.prepare(delete(table).where(of_user))
         self._touch = db.prepare(update(table).where(this).values(last_used_at=latest))
 
@@ -95,8 +95,9 @@ class SqlOAuthIdentities(Repository):
     async def list_for_user(self, user_id: str) -> list[OAuthIdentity]:
         return [OAuthIdentity(*row) for row in await self._db.fetch_all(self._of_user, user=user_id)]
 
-    async def delete(self, user_id: str, provider: str) -> bool:
-        return await self._db.execute(self._delete, user=user_id, of_provider=provider) > 0
+    async def delete(self, user_id: str, provider: str, *, token_version: int | None = None) -> bool:
+        gone = await self._db.execute(self._delete, user=user_id, of_provider=provider, version=token_version)
+        return gone > 0
 
     async def delete_by_user_id(self, user_id: str) -> int:
         return await self._db.execute(self._delete_all, user=user_id)

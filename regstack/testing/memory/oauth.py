@@ -70,14 +70,12 @@ class MemoryOAuthIdentities:
         own = [replace(row) for row in self._store.identities.values() if row.user_id == user_id]
         return sorted(own, key=lambda row: (row.linked_at, row.id))
 
-    async def delete(self, user_id: str, provider: str) -> bool:
-        return (
-            drop_where(
-                self._store.identities,
-                lambda row: (row.user_id, row.provider) == (user_id, provider),
-            )
-            > 0
-        )
+    async def delete(self, user_id: str, provider: str, *, token_version: int | None = None) -> bool:
+        user = self._store.users.get(user_id)
+        if user is None or token_version not in {None, user.token_version}:
+            return False
+        this = (user_id, provider)
+        return drop_where(self._store.identities, lambda row: (row.user_id, row.provider) == this) > 0
 
     async def delete_by_user_id(self, user_id: str) -> int:
         return drop_where(self._store.identities, lambda row: row.user_id == user_id)

@@ -151,10 +151,11 @@ class OAuthRules(Rules):
     def oauth_identities_list_for_user(self, user: str) -> None:
         self.call("oauth_identities.list_for_user", user)
 
-    @rule(identity=IDENTITIES)
+    @rule(identity=IDENTITIES, guard=GUARDS)
     @only_with("oauth_identities")
-    def oauth_identities_delete(self, identity: OAuthIdentity) -> None:
-        self.call("oauth_identities.delete", identity.user_id, identity.provider)
+    def oauth_identities_delete(self, identity: OAuthIdentity, guard: str) -> None:
+        version = self.version(identity.user_id, guard)
+        self.call("oauth_identities.delete", identity.user_id, identity.provider, token_version=version)
 
     @rule(user=USERS)
     @only_with("oauth_identities")

@@ -207,6 +207,20 @@ async def test_identities_are_listed_by_their_age_and_then_by_id(
     expect(await backend.oauth_identities.list_for_user(user.id), wanted, did="listed four identities")
 
 
+@clause("USR-09", "oauth_identities.delete")
+async def test_what_an_older_version_authorised_is_not_unlinked(
+    backend: Backend, make: Builder, expect: Expectation
+) -> None:
+    user = await backend.users.create(make.user(token_version=1))
+    linked = await backend.oauth_identities.create(make.identity(user.id))
+    delete = backend.oauth_identities.delete
+    for version in (0, 2):
+        came = await delete(user.id, linked.provider, token_version=version)
+        expect(came, False, did=f"unlinked at version {version} of an account at 1")
+    expect(await backend.oauth_identities.list_for_user(user.id), [linked], did="listed its identities")
+    expect(await delete(user.id, linked.provider, token_version=1), True, did="unlinked at its version")
+
+
 @clause("oauth_identities.delete", "oauth_identities.delete_by_user_id")
 async def test_unlinking_takes_one_provider_or_all_of_one_account(
     backend: Backend, make: Builder, expect: Expectation

@@ -234,6 +234,12 @@ MUTANTS = [
     ),
     Mutant(
         "9",
+        "an unlink that a change overtakes takes nothing",
+        rewrite(ACCOUNTS + "_unlink", (", token_version=user.token_version", "")),
+        (SQUATTER_TESTS + "an_unlink_that_a_squatter_began_takes_nothing_from_the_owner",),
+    ),
+    Mutant(
+        "9",
         "a finished answer dies with the version that it was given for",
         rewrite(
             "regstack.services.oauth_exchange:OAuthExchange.redeem",

@@ -49,8 +49,8 @@ class RedisOAuthIdentities(Repository):
         rows = [IDENTITIES.read(row) for row in await self._read("list_for_user", user_id)]
         return sorted(rows, key=lambda row: (row.linked_at, row.id))
 
-    async def delete(self, user_id: str, provider: str) -> bool:
-        return await self._did("delete", user_id, provider)
+    async def delete(self, user_id: str, provider: str, *, token_version: int | None = None) -> bool:
+        return await self._did("delete", user_id, provider, optional(token_version))
 
     async def delete_by_user_id(self, user_id: str) -> int:
         return int(await self._change("delete_by_user_id", user_id))

@@ -59,9 +59,9 @@ function operations.list_for_user(user_id)
   return rows
 end
 
-function operations.delete(user_id, provider)
+function operations.delete(user_id, provider, version)
   local id = redis.call('HGET', key('identities', user_id), provider)
-  if not id then
+  if not id or not at_version(user(user_id), version) then
     return 0
   end
   drop_identity(id)
