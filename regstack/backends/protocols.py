@@ -224,10 +224,12 @@ class UserRepoProtocol(Protocol):
         is_active: bool | None = None,
         is_superuser: bool | None = None,
         is_verified: bool | None = None,
+        token_version: int | None = None,
     ) -> User | None:
         """Set the flags that are given.
 
-        USR-12  `is_active=False` ends all sessions (USR-02, USR-03); the other flags do not.
+        USR-12  `is_active=False` ends all sessions (USR-02, USR-03); the other flags do not. With
+                `token_version`, only if the account still has that value (USR-09).
 
         Raises:
             LastSuperuserError: no active superuser would be left (USR-04); nothing changed.

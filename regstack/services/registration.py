@@ -245,7 +245,9 @@ class Registration:
             self._policy.check(password, context=self._context(address, found.full_name))
             hashed = await self._hasher.hash(password)
             found = await self._users.set_password(found.id, hashed, token_version=found.token_version)
-        promoted = found and await self._users.set_flags(found.id, is_superuser=True, is_verified=True)
+        promoted = found and await self._users.set_flags(
+            found.id, is_superuser=True, is_verified=True, token_version=found.token_version
+        )
         if promoted is None:
             raise UserAlreadyExistsError("this account is being changed elsewhere; try again")
         return promoted

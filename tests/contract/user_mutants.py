@@ -431,3 +431,15 @@ class UnguardedPhone(Users):
 class SetsTheSecondFactorWhateverTheVersion(Mutant):
     clauses = ("USR-09",)
     repositories: ClassVar = {"users": UnguardedPhone}
+
+
+class UnguardedFlags(Users):
+    async def set_flags(
+        self, user_id: str, *, token_version: int | None = None, **flags: bool | None
+    ) -> User | None:
+        return await super().set_flags(user_id, **flags)
+
+
+class SetsFlagsWhateverTheVersion(Mutant):
+    clauses = ("USR-12",)
+    repositories: ClassVar = {"users": UnguardedFlags}

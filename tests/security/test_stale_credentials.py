@@ -123,23 +123,25 @@ async def test_a_squatter_of_the_administrator_s_address_is_shut_out(make_world:
     assert (await world.get("/admin/stats", await world.log_in(password=NEW))).status_code == 200
 
 
-async def test_a_squatter_who_moves_the_account_meanwhile_is_no_administrator(
-    make_world: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("before", ["set_password", "set_flags"])
+async def test_who_moves_the_account_meanwhile_is_no_administrator(
+    make_world: Any, monkeypatch: pytest.MonkeyPatch, before: str
 ) -> None:
     world = await make_world(require_verification=False)
-    await world.post("/register", ALICE)
+    user = (await world.post("/register", ALICE)).json()
+    await world.rs.users.set_flags(user["id"], is_verified=before == "set_flags")
     squatter = await world.log_in()
     moved = {"new_email": "mallory@example.com", "current_password": ALICE["password"]}
     assert (await world.post("/change-email", moved, squatter)).status_code == 202
     link = {"token": await world.mailed_token("mallory@example.com")}
-    set_password = world.rs.users.set_password
+    write = getattr(world.rs.users, before)
 
     async def late(*args: Any, **named: Any) -> Any:
         monkeypatch.undo()
         assert (await world.post("/confirm-email-change", link)).status_code == 200
-        return await set_password(*args, **named)
+        return await write(*args, **named)
 
-    monkeypatch.setattr(world.rs.users, "set_password", late)
+    monkeypatch.setattr(world.rs.users, before, late)
     with pytest.raises(UserAlreadyExistsError, match="changed elsewhere"):
         await world.rs.bootstrap_admin(ALICE["email"], NEW)
     assert not (await world.rs.users.get_by_email("mallory@example.com")).is_superuser

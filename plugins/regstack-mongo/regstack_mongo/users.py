@@ -73,12 +73,13 @@ class MongoUsers(UserCreation, UserTokens, UserCredentials, UserPaging):
         is_active: bool | None = None,
         is_superuser: bool | None = None,
         is_verified: bool | None = None,
+        token_version: int | None = None,
     ) -> User | None:
         given = {"is_active": is_active, "is_superuser": is_superuser, "is_verified": is_verified}
         flags = {name: flag for name, flag in given.items() if flag is not None}
         update = (end_of_sessions if is_active is False else change)(self._clock.now(), **flags)
         if is_active is not False and is_superuser is not False:
-            return await self._changed({"_id": user_id}, update)
+            return await self._changed(this_user(user_id, token_version), update)
 
         async def set_flags(connection: Connection) -> Raw | None:
             async def take(query: Raw) -> Raw | None:
@@ -87,7 +88,8 @@ class MongoUsers(UserCreation, UserTokens, UserCredentials, UserPaging):
                 )
                 return row
 
-            return await take_away(connection, {"_id": user_id}, take, timeout=self._db.timeout)
+            this = this_user(user_id, token_version)
+            return await take_away(connection, this, take, timeout=self._db.timeout)
 
         row = await self._db.write(set_flags)
         return user_of(row) if row is not None else None

@@ -142,11 +142,11 @@ class SqlUsers(UserTokens, UserCredentials, UserPaging):
             "is_superuser": func.coalesce(superuser, users.c.is_superuser),
             "is_verified": func.coalesce(verified, users.c.is_verified),
         }
-        set_flags = self._change(**flags).where(this).returning(*self._columns)
+        set_flags = self._change(**flags).where(this, self._same_version).returning(*self._columns)
         self._set_flags = self._db.prepare(set_flags)
         self._demote = self._db.prepare(set_flags.where(spare))
         self._disable = self._db.prepare(
-            self._end_of_sessions(**flags).where(this, spare).returning(*self._columns)
+            self._end_of_sessions(**flags).where(this, spare, self._same_version).returning(*self._columns)
         )
         self._delete = self._db.prepare(delete(users).where(this, spare, self._same_version))
         self._delete_pending = self._db.prepare(delete(pending).where(pending.c.user_id == bindparam("user")))
@@ -238,12 +238,14 @@ class SqlUsers(UserTokens, UserCredentials, UserPaging):
         is_active: bool | None = None,
         is_superuser: bool | None = None,
         is_verified: bool | None = None,
+        token_version: int | None = None,
     ) -> User | None:
         values = {
             "user": user_id,
             "active": is_active,
             "superuser": is_superuser,
             "verified": is_verified,
+            "version": token_version,
             "at": self._clock.now(),
         }
         if is_active is not False and is_superuser is not False:
@@ -253,8 +255,8 @@ class SqlUsers(UserTokens, UserCredentials, UserPaging):
         async def change(transaction: Transaction) -> list[Any] | None:
             await transaction.lock(_SUPERUSERS)
             row = await transaction.fetch_one(guarded, **values)
-            if row is None and await transaction.fetch_one(self._by_id, user=user_id) is not None:
-                raise LastSuperuserError
+            if row is None:
+                await self._refuse(transaction, user_id, token_version)
             return row
 
         row = await self._db.transact(change)
@@ -266,9 +268,13 @@ class SqlUsers(UserTokens, UserCredentials, UserPaging):
             if await transaction.execute(self._delete, user=user_id, version=token_version) > 0:
                 await transaction.execute(self._delete_pending, user=user_id)
                 return True
-            row = await transaction.fetch_one(self._by_id, user=user_id)
-            if row is not None and token_version in {None, User(*row).token_version}:
-                raise LastSuperuserError
+            await self._refuse(transaction, user_id, token_version)
             return False
 
         return await self._db.transact(erase)
+
+    async def _refuse(self, transaction: Transaction, user_id: str, token_version: int | None) -> None:
+        """Say why a guarded statement found no row, unless the account is gone or has changed."""
+        row = await transaction.fetch_one(self._by_id, user=user_id)
+        if row is not None and token_version in {None, User(*row).token_version}:
+            raise LastSuperuserError

@@ -218,8 +218,9 @@ class MemoryUsers:
         is_active: bool | None = None,
         is_superuser: bool | None = None,
         is_verified: bool | None = None,
+        token_version: int | None = None,
     ) -> User | None:
-        user = self._store.users.get(user_id)
+        user = self._at_version(user_id, token_version)
         if user is None:
             return None
         if is_active is False or is_superuser is False:

@@ -110,11 +110,18 @@ class UserRules(Rules):
     def users_set_second_factor(self, user: str, phone: str | None, guard: str) -> None:
         self.call("users.set_second_factor", user, phone, token_version=self.version(user, guard))
 
-    @rule(user=USERS, active=_CHANGE, superuser=_CHANGE, verified=_CHANGE)
+    @rule(user=USERS, active=_CHANGE, superuser=_CHANGE, verified=_CHANGE, guard=GUARDS)
     def users_set_flags(
-        self, user: str, active: bool | None, superuser: bool | None, verified: bool | None
+        self, user: str, active: bool | None, superuser: bool | None, verified: bool | None, guard: str
     ) -> None:
-        self.call("users.set_flags", user, is_active=active, is_superuser=superuser, is_verified=verified)
+        self.call(
+            "users.set_flags",
+            user,
+            is_active=active,
+            is_superuser=superuser,
+            is_verified=verified,
+            token_version=self.version(user, guard),
+        )
 
     @rule(user=USERS, guard=GUARDS)
     def users_delete(self, user: str, guard: str) -> None:

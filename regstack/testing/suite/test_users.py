@@ -233,7 +233,7 @@ CHANGES: dict[str, tuple[Callable[[str], Call], dict[str, Any]]] = {
         {"is_verified": True},
     ),
     "users.set_flags superuser": (
-        lambda key: call("users.set_flags", key, is_superuser=True),
+        lambda key: call("users.set_flags", key, is_superuser=True, token_version=3),
         {"is_superuser": True},
     ),
     "users.set_flags active": (lambda key: call("users.set_flags", key, is_active=True), {"is_active": True}),
@@ -333,7 +333,7 @@ async def test_no_raise_of_the_version_is_lost(
         expect(stored and stored.token_version, contest.size, did="read it afterwards")
 
 
-@clause("USR-09", "USR-16")
+@clause("USR-09", "USR-12", "USR-16")
 async def test_a_guarded_change_needs_the_version_that_authorised_it(
     backend: Backend, clock: FrozenClock, make: Builder, expect: Expectation
 ) -> None:
@@ -352,6 +352,13 @@ async def test_a_guarded_change_needs_the_version_that_authorised_it(
             did=f"set_second_factor guarded by version {version}, the account having 3",
             cause="the guard is missing, or `0` is taken for no guard",
         )
+        for flags in ({"is_verified": True}, {"is_active": False}, {"is_superuser": False}):
+            expect(
+                await backend.users.set_flags(user.id, **flags, token_version=version),
+                None,
+                did=f"set_flags with {flags} guarded by version {version}, the account having 3",
+                cause="the guard is missing, or `0` is taken for no guard",
+            )
         token = make.hash()
         expect(
             await backend.users.put_email_change(

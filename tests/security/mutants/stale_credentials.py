@@ -93,9 +93,18 @@ MUTANTS = [
         "an account that changes while its new password is hashed is not made an administrator's",
         rewrite(
             "regstack.services.registration:Registration._make_superuser",
-            (", token_version=found.token_version", ""),
+            ("hashed, token_version=found.token_version", "hashed"),
         ),
-        (STALE + "a_squatter_who_moves_the_account_meanwhile_is_no_administrator",),
+        (STALE + "who_moves_the_account_meanwhile_is_no_administrator",),
+    ),
+    Mutant(
+        "9",
+        "an account that changes after it was found is not made an administrator's",
+        rewrite(
+            "regstack.services.registration:Registration._make_superuser",
+            ("is_verified=True, token_version=found.token_version", "is_verified=True"),
+        ),
+        (STALE + "who_moves_the_account_meanwhile_is_no_administrator",),
     ),
     Mutant(
         "2",

@@ -126,9 +126,10 @@ class RedisUsers(Repository):
         is_active: bool | None = None,
         is_superuser: bool | None = None,
         is_verified: bool | None = None,
+        token_version: int | None = None,
     ) -> User | None:
         fields = USERS.write(is_active=is_active, is_superuser=is_superuser, is_verified=is_verified)
-        return await self._set(user_id, "", fields, ends=is_active is False)
+        return await self._set(user_id, "", fields, version=token_version, ends=is_active is False)
 
     async def delete(self, user_id: str, *, token_version: int | None = None) -> bool:
         answer = await self._change("delete", user_id, optional(token_version))
