@@ -51,11 +51,16 @@ class PostgresDatabases:
         """Make a database without anything; give its URL."""
         return self.url_of(self._submit(self._copy("template1")).result())
 
-    def migrated(self) -> str:
-        """Give the URL of a database with the schema and nothing else, a new one if none was given back."""
+    def migrated(self, *, new: bool = False) -> str:
+        """Give the URL of a database with the schema and nothing else.
+
+        Args:
+            new: nobody had it before, so nobody is connected to it and its statistics are empty; else one
+                that was given back will do.
+        """
         if self._template is None:
             self._template = self._submit(self._migrate()).result()
-        while self._given_back:
+        while self._given_back and not new:
             if name := self._given_back.pop().result():
                 return self.url_of(name)
         return self.url_of(self._submit(self._copy(self._template)).result())

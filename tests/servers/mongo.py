@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from pymongo import MongoClient
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 
 from tests.servers.process import POLL_SECONDS, START_SECONDS, Server, ServerFailed, packaged
 
@@ -22,6 +22,8 @@ PARAMETERS = (
     "diagnosticDataCollectionEnabled=false",
     "enableTestCommands=1",  # fail points
 )
+
+ALREADY_INITIALIZED = 23
 
 OP_QUERY = 2004
 """Operation of MongoDB's wire protocol by which drivers greet a server."""
@@ -86,13 +88,15 @@ class MongoReplicaSet:
 
     Args:
         members: how many.
+        electable: how many of them may become primary; without it, all.
 
     Attributes:
         servers: the members.
         url: names all of them, with the set.
     """
 
-    def __init__(self, members: int = 1) -> None:
+    def __init__(self, members: int = 1, *, electable: int | None = None) -> None:
+        self._electable = members if electable is None else electable
         self.servers = [MongoServer(replica_set="rs0") for _ in range(members)]
         self._initiated = False
         self.url = f"mongodb://{','.join(server.address for server in self.servers)}/?replicaSet=rs0"
@@ -102,7 +106,7 @@ class MongoReplicaSet:
         for server in self.servers:
             server.start()
         if not self._initiated:
-            self._initiate()
+            self._wait_for(self._initiate)
         self._wait_for(self._is_whole)
         return self
 
@@ -110,11 +114,19 @@ class MongoReplicaSet:
         states = [member["state"] for member in self.primary().status()]
         return sorted(states) == [1, *[2] * (len(self.servers) - 1)]
 
-    def _initiate(self) -> None:
-        hosts = [{"_id": number, "host": server.address} for number, server in enumerate(self.servers)]
+    def _initiate(self) -> bool:
+        hosts = [
+            {"_id": number, "host": server.address, "priority": int(number < self._electable)}
+            for number, server in enumerate(self.servers)
+        ]
         settings = {"electionTimeoutMillis": 1000, "heartbeatIntervalMillis": 300}
-        self.servers[0].admin("replSetInitiate", {"_id": "rs0", "members": hosts, "settings": settings})
+        try:
+            self.servers[0].admin("replSetInitiate", {"_id": "rs0", "members": hosts, "settings": settings})
+        except OperationFailure as error:
+            if error.code != ALREADY_INITIALIZED:  # by the time before, whose answer never came
+                raise
         self._initiated = True
+        return True
 
     def kill(self) -> None:
         """End all members at once."""

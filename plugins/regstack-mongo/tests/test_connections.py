@@ -181,7 +181,7 @@ def test_the_constructor_asks_neither_server_nor_name_server(clock: FrozenClock)
 
 
 async def test_a_secondary_named_by_the_url_is_refused(open_backend: Any, make: Builder) -> None:
-    with MongoReplicaSet(2) as servers:
+    with MongoReplicaSet(2, electable=1) as servers:
         primary = servers.primary()
         (secondary,) = [server for server in servers.servers if server is not primary]
         backend = open_backend(secondary.url)

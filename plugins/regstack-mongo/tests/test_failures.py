@@ -120,7 +120,7 @@ async def test_a_cancelled_operation_gives_its_connection_back(
     backend = open_backend(with_database(own_server.url, DATABASE), db_pool_size=2)
     await backend.install_schema()
     user = await backend.users.create(make.user())
-    block = {"blockConnection": True, "blockTimeMS": 300}
+    block = {"blockConnection": True, "blockTimeMS": 100}
     with failing(own_server.url, ["find", "findAndModify"], mode="alwaysOn", **block):
         tasks = [asyncio.create_task(backend.users.get_by_id(user.id)) for _ in range(4)]
         tasks += [asyncio.create_task(backend.users.set_password(user.id, "new")) for _ in range(2)]

@@ -43,7 +43,7 @@ def empty_url(postgres_databases: PostgresDatabases) -> Iterator[str]:
 @pytest.fixture
 def url(postgres_databases: PostgresDatabases) -> Iterator[str]:
     """A database with the schema."""
-    url = postgres_databases.migrated()
+    url = postgres_databases.migrated(new=True)
     yield url
     postgres_databases.drop(url)
 

@@ -84,7 +84,7 @@ async def test_a_server_that_falls_silent_is_noticed(
     open_backend: Any, url: str, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(changes, "SECONDS_OF_SILENCE", 0.01)
-    settings = {"db_notify_url": through(proxy, url), "db_connect_timeout_seconds": 0.5}
+    settings = {"db_notify_url": through(proxy, url), "db_connect_timeout_seconds": 3}
     feed = open_backend(**settings).change_feed()
     async with asyncio.timeout(DEADLINE_SECONDS), aclosing(feed.listen()) as heard:
         assert await anext(heard) == ANYTHING
@@ -102,7 +102,7 @@ async def test_a_url_of_another_database_is_told(
     open_backend: Any, postgres_databases: PostgresDatabases
 ) -> None:
     elsewhere = postgres_databases.url_of("postgres")
-    feed = open_backend(db_notify_url=elsewhere, db_connect_timeout_seconds=1).change_feed()
+    feed = open_backend(db_notify_url=elsewhere, db_connect_timeout_seconds=3).change_feed()
     with pytest.raises(BackendUnavailable, match="the database of database_url"):
         await anext(feed.listen())
 

@@ -28,7 +28,8 @@ async def found(backend: PostgresBackend) -> dict[str, Finding]:
 
 
 @pytest.fixture
-def in_time(clock: FrozenClock) -> None:
+def in_time(clock: FrozenClock, url: str) -> None:
+    """Set the clock right, once the database is made, which takes its time."""
     clock.advance(datetime.now(UTC) - clock.now())
 
 

@@ -111,6 +111,8 @@ async def test_a_transaction_that_broke_before_its_commit_runs_again(
         assert await transaction.execute(backend.users._delete, user=user.id, version=None) == 1  # type: ignore[attr-defined]
         if len(bodies) == 1:
             await administer("SELECT pg_terminate_backend($1, 5000)", bodies[0])
+            while not transaction._connection.is_closed():  # noqa: ASYNC110 - the driver has no Event for it
+                await asyncio.sleep(0)
         return True
 
     assert await backend.executor.transact(body)

@@ -132,7 +132,7 @@ async def test_what_is_announced_through_it_is_heard_beside_it(
 
 
 async def test_a_listener_behind_it_is_told_that_it_hears_nothing(pooled: str, build: OpenBackend) -> None:
-    settings = {"database_url": pooled, "postgres_statement_cache_size": 0, "db_connect_timeout_seconds": 1}
+    settings = {"database_url": pooled, "postgres_statement_cache_size": 0, "db_connect_timeout_seconds": 3}
     feed = build(**settings, db_notify_url=pooled).change_feed()
     assert feed is not None
     with pytest.raises(BackendUnavailable, match="past any pooler"):

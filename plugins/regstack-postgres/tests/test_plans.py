@@ -38,7 +38,7 @@ EXPLAINING = {
 
 @pytest.fixture(scope="module")
 async def filled(postgres_databases: PostgresDatabases) -> AsyncIterator[str]:
-    url = postgres_databases.migrated()
+    url = postgres_databases.migrated(new=True)
     await fill_postgres(url, Population(ACCOUNTS, START))
     yield url
     postgres_databases.drop(url)

@@ -99,6 +99,22 @@ async def test_an_account_that_is_confirmed_or_has_changed_is_not_handed_over(
         expect(await backend.users.get_by_id(user.id), user, did="read it afterwards")
 
 
+@clause("USR-15")
+@needs(Capability.OAUTH)
+async def test_a_hand_over_that_is_refused_takes_nothing(
+    backend: Backend, make: Builder, expect: Expectation
+) -> None:
+    user = await backend.users.create(make.user(token_version=1))
+    linked = await backend.oauth_identities.create(make.identity(user.id))
+    expect(await backend.users.hand_over(user.id, token_version=0), None, did="handed it over at version 0")
+    expect(
+        await backend.oauth_identities.list_for_user(user.id),
+        [linked],
+        did="listed its identities afterwards",
+        cause="they are deleted before the account is looked at",
+    )
+
+
 @clause("USR-15", "COM-08")
 @needs(Capability.OAUTH)
 async def test_of_hand_overs_at_once_one_wins_and_no_link_under_way_outlives_it(

@@ -173,7 +173,7 @@ async def test_an_account_whose_identity_is_taken_is_never_there_and_in_nobody_s
 ) -> None:
     holder = await backend.users.create(make.user())
     taken = await backend.oauth_identities.create(make.identity(holder.id))
-    for _ in range(contest.rounds):
+    for _ in range(contest.rounds * 2):
         key = make.email().key
         doomed = [make.user(email_key=key) for _ in range(contest.size - 1)]
         pairs = [(user, make.identity(user.id, subject=taken.subject)) for user in doomed]
